@@ -1,0 +1,113 @@
+//! The command line: one file per verb, each arguments → call → render. Data goes to standard output,
+//! everything else to standard error.
+
+mod failure;
+mod list;
+mod progress;
+mod results;
+mod run;
+mod runtime;
+mod show;
+mod sql;
+mod trials;
+mod worker;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use failure::Failure;
+
+/// Finds out how little training you can pay for.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every verb understands, before or after it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// Folder that holds the store, logs and rate tables
+    #[arg(long, global = true, env = "SWEEP_HOME", default_value = ".sweep", value_name = "DIR")]
+    home: PathBuf,
+    /// What is printed: for people, one JSON document, or nothing but errors
+    #[arg(long, global = true, env = "SWEEP_OUTPUT_MODE", default_value = "cli", value_name = "MODE")]
+    output_mode: OutputMode,
+    /// When to colour
+    #[arg(long, global = true, default_value = "auto", value_name = "WHEN")]
+    color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OutputMode {
+    Cli,
+    Json,
+    Quiet,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Global {
+    /// Whether standard output gets colour: asked for, or a terminal without `NO_COLOR`.
+    fn colored(&self) -> bool {
+        use std::io::IsTerminal;
+        match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                std::io::stdout().is_terminal() && !refused
+            }
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train every trial of a spec that has no result yet, then print the schedule × budget table
+    Run(run::Args),
+    /// The schedule × budget table of a sweep
+    Results(results::Args),
+    /// The trials of a sweep
+    Trials(trials::Args),
+    /// Everything about one trial
+    Show(show::Args),
+    /// The sweeps in the store
+    List(list::Args),
+    /// Query the store, read-only
+    Sql(sql::Args),
+    /// ONNX Runtime: install it, or say where it is
+    Runtime(runtime::Args),
+    /// Serve a scheduler on standard input and output
+    #[command(hide = true)]
+    Worker,
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let Cli { global, command } = Cli::parse();
+    let result = match command {
+        Command::Run(args) => run::run(&global, &args),
+        Command::Results(args) => results::run(&global, &args),
+        Command::Trials(args) => trials::run(&global, &args),
+        Command::Show(args) => show::run(&global, &args),
+        Command::List(args) => list::run(&global, &args),
+        Command::Sql(args) => sql::run(&global, &args),
+        Command::Runtime(args) => runtime::run(&args),
+        Command::Worker => worker::run(),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}

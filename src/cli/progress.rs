@@ -1,0 +1,166 @@
+//! What a running sweep looks like: bars on a terminal, a line now and then elsewhere.
+
+use std::{
+    collections::HashMap,
+    io::IsTerminal,
+    time::{Duration, Instant},
+};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::failure::say;
+use crate::{
+    engine::{Running, State, TrialId},
+    report::seconds,
+};
+
+/// How often a line is printed where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// No pace is derived from less than this: workers are still loading.
+const PACE_AFTER: Duration = Duration::from_secs(5);
+
+/// Watches one run.
+pub(super) struct Progress {
+    labels: HashMap<TrialId, (String, u64)>,
+    trials: u64,
+    steps: u64,
+    started: Instant,
+    /// Whether the first estimate was given.
+    estimated: bool,
+    view: View,
+}
+
+enum View {
+    Silent,
+    Lines { last: Instant, ended: u64 },
+    Bars { all: MultiProgress, sweep: ProgressBar, workers: Vec<ProgressBar> },
+}
+
+impl Progress {
+    /// For these trials, each with a label and its steps; `silent` shows nothing but what is told.
+    pub(super) fn new(labels: HashMap<TrialId, (String, u64)>, workers: u32, silent: bool) -> Self {
+        let trials = labels.len() as u64;
+        let steps = labels.values().map(|(_, steps)| steps).sum();
+        let view = if silent {
+            View::Silent
+        } else if std::io::stderr().is_terminal() {
+            bars(steps, workers)
+        } else {
+            View::Lines { last: Instant::now(), ended: 0 }
+        };
+        Self { labels, trials, steps, started: Instant::now(), estimated: false, view }
+    }
+
+    /// Shows where the run is.
+    pub(super) fn show(&mut self, state: &State, told: &[String]) {
+        for line in told {
+            self.tell(line);
+        }
+        let counts = state.counts;
+        let ended = counts.done + counts.diverged + counts.failed;
+        let done = counts.steps + state.running().map(|(_, running)| running.step).sum::<u64>();
+        let left = self.left(done);
+        if let (Some(left), false) = (left, self.estimated) {
+            self.estimated = true;
+            if let Some((_, running)) = state.running().find(|(_, running)| running.step_ms.is_some()) {
+                let ms = running.step_ms.unwrap_or_default();
+                let workers = state.running().count();
+                let plural = if workers == 1 { "" } else { "s" };
+                let line = format!(
+                    "{ms:.0} ms a step on {workers} worker{plural}: about {} in all",
+                    seconds(left.as_secs_f64())
+                );
+                if !matches!(self.view, View::Silent) {
+                    self.tell(&line);
+                }
+            }
+        }
+        match &mut self.view {
+            View::Silent => {}
+            View::Lines { last, ended: before } => {
+                if ended == self.trials
+                    || *before == ended && last.elapsed() < LINE_EVERY
+                    || last.elapsed() < LINE_EVERY / 5
+                {
+                    return;
+                }
+                (*last, *before) = (Instant::now(), ended);
+                let share = 100 * done / self.steps.max(1);
+                let left = left
+                    .map_or(String::new(), |left| format!(", about {} left", seconds(left.as_secs_f64())));
+                say(&format!("{ended} of {} trials, {share}% of the steps{left}", self.trials));
+            }
+            View::Bars { sweep, workers, .. } => {
+                sweep.set_position(done);
+                let left = left
+                    .map_or(String::new(), |left| format!(" · about {} left", seconds(left.as_secs_f64())));
+                sweep.set_message(format!("{ended} of {} trials{left}", self.trials));
+                let mut running: Vec<_> = vec![None; workers.len()];
+                state.running().for_each(|(slot, attempt)| running[slot as usize] = Some(attempt));
+                for (bar, running) in workers.iter().zip(running) {
+                    worker(bar, running, &self.labels);
+                }
+            }
+        }
+    }
+
+    /// Takes the bars away.
+    pub(super) fn finish(self) {
+        if let View::Bars { all, .. } = self.view {
+            // A terminal that is gone needs no clearing.
+            let _ = all.clear();
+        }
+    }
+
+    fn tell(&self, line: &str) {
+        match &self.view {
+            View::Bars { all, .. } => all.suspend(|| say(line)),
+            _ => say(line),
+        }
+    }
+
+    /// How long the rest takes at the pace so far, once there is a pace.
+    fn left(&self, done: u64) -> Option<Duration> {
+        let elapsed = self.started.elapsed();
+        if done == 0 || elapsed < PACE_AFTER {
+            return None;
+        }
+        let rest = self.steps.saturating_sub(done) as f64 / done as f64;
+        Some(elapsed.mul_f64(rest))
+    }
+}
+
+fn bars(steps: u64, workers: u32) -> View {
+    let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+    let style = |template: &str| {
+        ProgressStyle::with_template(template).expect("the template is valid").progress_chars("━╸─")
+    };
+    let sweep = all.add(ProgressBar::new(steps));
+    sweep.set_style(style("sweep     {bar:24} {percent:>3}%  {msg}"));
+    let workers = (1..=workers)
+        .map(|number| {
+            let bar = all.add(ProgressBar::new(1));
+            bar.set_prefix(format!("worker {number}"));
+            bar.set_style(style("{prefix:<9} {bar:24} {percent:>3}%  {wide_msg}"));
+            bar
+        })
+        .collect();
+    View::Bars { all, sweep, workers }
+}
+
+fn worker(bar: &ProgressBar, running: Option<&Running>, labels: &HashMap<TrialId, (String, u64)>) {
+    let Some(running) = running else {
+        bar.set_position(0);
+        bar.set_message("—");
+        return;
+    };
+    let (label, steps) = labels.get(&running.trial).cloned().unwrap_or_default();
+    bar.set_length(steps);
+    bar.set_position(running.step);
+    let numbers = match (running.loss, running.learning_rate) {
+        (Some(loss), Some(rate)) => format!("loss {loss:.3} · rate {rate:.4}"),
+        _ => "starting".to_owned(),
+    };
+    bar.set_message(format!("{label} · {numbers}"));
+}

@@ -1,0 +1,67 @@
+//! `sweep results [SWEEP]`: the schedule × budget table, or its rows for a machine.
+
+use std::process::ExitCode;
+
+use super::{Failure, Global, OutputMode, failure::print};
+use crate::{
+    engine::SweepId,
+    report::{self, Format, Look, Results, Totals},
+    store::{self, Reader, SweepRow},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// `last`, a number, or a name (the newest of it)
+    #[arg(value_name = "SWEEP", default_value = "last")]
+    sweep: String,
+    /// `table`, `csv`, `json` or `md`
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
+    let reader = store::open_reader(&global.home)?;
+    let sweep = reader.find(&args.sweep)?;
+    emit(global, args.format, |format| render(global, &reader, &sweep, format))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a sweep's results as the output mode asks; gives back how many of its trials failed.
+pub(super) fn print_sweep(global: &Global, sweep: SweepId) -> Result<u64, Failure> {
+    let reader = store::open_reader(&global.home)?;
+    let sweep = reader.find(&sweep.to_string())?;
+    emit(global, None, |format| render(global, &reader, &sweep, format))?;
+    Ok(sweep.counts.failed)
+}
+
+fn render(global: &Global, reader: &Reader, sweep: &SweepRow, format: Format) -> Result<String, Failure> {
+    let results = Results::new(sweep, &reader.outcomes(sweep.sweep)?);
+    let totals = Totals::new(sweep.counts, &reader.spans(sweep.sweep)?);
+    Ok(match format {
+        Format::Table => report::matrix(&results, &totals, look(global)),
+        Format::Markdown => report::matrix_markdown(&results, &totals),
+        Format::Csv => report::render(&results.table(), format, look(global)),
+        Format::Json => serde_json::to_string_pretty(&results).map_err(Failure::internal)? + "\n",
+    })
+}
+
+/// Prints in the format asked for, or else in the output mode's.
+pub(super) fn emit(
+    global: &Global,
+    asked: Option<Format>,
+    text: impl FnOnce(Format) -> Result<String, Failure>,
+) -> Result<(), Failure> {
+    let format = match (asked, global.output_mode) {
+        (Some(format), _) => format,
+        (None, OutputMode::Cli) => Format::Table,
+        (None, OutputMode::Json) => Format::Json,
+        (None, OutputMode::Quiet) => return Ok(()),
+    };
+    print(&text(format)?)
+}
+
+/// How standard output shows things.
+pub(super) fn look(global: &Global) -> Look {
+    let plain = Look::default();
+    Look { color: global.colored(), width: report::screen_width().unwrap_or(plain.width) }
+}

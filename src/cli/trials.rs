@@ -1,0 +1,78 @@
+//! `sweep trials [SWEEP]`: one row per trial.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::{
+    Failure, Global,
+    results::{emit, look},
+};
+use crate::{
+    report::{self, Format},
+    store::{self, Table},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// `last`, a number, or a name (the newest of it)
+    #[arg(value_name = "SWEEP", default_value = "last")]
+    sweep: String,
+    /// Sort by a column, `-COLUMN` for the largest first
+    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
+    sort: Option<String>,
+    /// Only rows with this value, such as `status=done`; may be repeated
+    #[arg(long = "where", value_name = "COLUMN=VALUE", value_parser = condition)]
+    conditions: Vec<(String, String)>,
+    /// `table`, `csv`, `json` or `md`
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+}
+
+fn condition(text: &str) -> Result<(String, String), String> {
+    let (column, value) = text.split_once('=').ok_or("a condition is written `COLUMN=VALUE`")?;
+    Ok((column.to_owned(), value.to_owned()))
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
+    let reader = store::open_reader(&global.home)?;
+    let mut table = reader.trials(reader.find(&args.sweep)?.sweep)?;
+    for (column, value) in &args.conditions {
+        table.keep(column, value)?;
+    }
+    if let Some(column) = &args.sort {
+        table.sort(column)?;
+    }
+    emit(global, args.format, |format| {
+        if matches!(format, Format::Table | Format::Markdown) {
+            for_people(&mut table);
+        }
+        Ok(report::render(&table, format, look(global)))
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Leaves out what is the same in all rows or empty, and digits that nobody reads.
+fn for_people(table: &mut Table) {
+    let is_dull = |index: usize, column: &str| match column {
+        "steps" => true,
+        "reason" => table.rows.iter().all(|row| row[index].is_null()),
+        "attempts" => table.rows.iter().all(|row| row[index].as_i64().is_some_and(|count| count < 2)),
+        _ => false,
+    };
+    let dull: Vec<bool> =
+        table.columns.iter().enumerate().map(|(index, column)| is_dull(index, column)).collect();
+    let keep = |index: &usize| !dull[*index];
+    let kept: Vec<usize> = (0..table.columns.len()).filter(keep).collect();
+    for row in &mut table.rows {
+        *row = kept.iter().map(|&index| short(&row[index])).collect();
+    }
+    table.columns = kept.iter().map(|&index| table.columns[index].clone()).collect();
+}
+
+fn short(value: &Value) -> Value {
+    match value.as_f64() {
+        Some(number) if value.is_f64() => json!((number * 1e4).round() / 1e4),
+        _ => value.clone(),
+    }
+}

@@ -1,0 +1,51 @@
+//! What can be leased. Today: groups of processor cores.
+
+/// The workers of this machine and the threads each may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CpuSlots {
+    pub workers: u32,
+    pub threads: u32,
+}
+
+/// The most workers that are started unless more are asked for: each holds the data in memory.
+const MAX_AUTO_WORKERS: u32 = 8;
+
+/// Divides `cores` among workers. Small models train faster as several one-threaded workers than as one with
+/// many threads, so `workers` is one per core up to 8 unless given, and `threads` the cores' equal share. The
+/// choice depends on nothing else, since the number of threads is part of what a trial's result hangs on.
+#[must_use]
+pub fn cpu_slots(cores: u32, workers: Option<u32>, threads: Option<u32>) -> CpuSlots {
+    let cores = cores.max(1);
+    let workers = workers.unwrap_or_else(|| match threads {
+        Some(threads) => (cores / threads.max(1)).clamp(1, MAX_AUTO_WORKERS),
+        None => cores.min(MAX_AUTO_WORKERS),
+    });
+    let threads = threads.unwrap_or_else(|| (cores / workers.max(1)).max(1));
+    CpuSlots { workers: workers.max(1), threads }
+}
+
+/// The processor cores this process may use.
+#[must_use]
+pub fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_are_divided() {
+        let slots = |cores, workers, threads| {
+            let slots = cpu_slots(cores, workers, threads);
+            (slots.workers, slots.threads)
+        };
+        assert_eq!(slots(1, None, None), (1, 1));
+        assert_eq!(slots(2, None, None), (2, 1));
+        assert_eq!(slots(64, None, None), (8, 8));
+        assert_eq!(slots(2, Some(1), None), (1, 2));
+        assert_eq!(slots(8, None, Some(4)), (2, 4));
+        assert_eq!(slots(2, Some(3), None), (3, 1));
+        assert_eq!(slots(2, Some(1), Some(1)), (1, 1));
+    }
+}

@@ -1,0 +1,57 @@
+//! What the engine asks to be kept. Plain data: the store writes all records of one step in one
+//! transaction, before anything else of that step happens.
+
+use sweep_wire::{Attempt, Point};
+
+/// A trial's row in the store.
+pub type TrialId = i64;
+/// A sweep's row in the store.
+pub type SweepId = i64;
+/// Milliseconds since the Unix epoch.
+pub type Millis = i64;
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// A worker took the trial; points of its earlier attempts are void from here on.
+    AttemptStarted { attempt: Attempt, trial: TrialId, slot: u32, pid: u32, at: Millis },
+    /// Values measured by the attempt.
+    Points { attempt: Attempt, trial: TrialId, points: Vec<Point> },
+    /// The attempt is over. `device_seconds` is how long it held its slot, `train_seconds` how much of
+    /// that went into training steps (0 where the worker could not tell).
+    AttemptEnded {
+        attempt: Attempt,
+        trial: TrialId,
+        end: AttemptEnd,
+        device_seconds: f64,
+        train_seconds: f64,
+        at: Millis,
+    },
+    /// The trial waits for another attempt.
+    TrialQueued { trial: TrialId, at: Millis },
+    /// The trial is over.
+    TrialEnded { trial: TrialId, end: TrialEnd, at: Millis },
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AttemptEnd {
+    Done,
+    Diverged {
+        step: u64,
+    },
+    Failed {
+        message: String,
+    },
+    /// Told to stop, or its scheduler went away.
+    Cancelled {
+        message: String,
+    },
+}
+
+/// How a trial ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TrialEnd {
+    Done,
+    Diverged { step: u64 },
+    Failed { message: String },
+}

@@ -1,0 +1,139 @@
+//! Attempts in child processes, one worker per slot.
+
+use std::{
+    collections::HashMap,
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::sync::mpsc;
+
+use sweep_wire::{Attempt, Run, ToWorker};
+
+use crate::{
+    engine::{Event, WorkerRef},
+    plan::PlannedTrial,
+    process::{Output, Process},
+};
+
+/// The workers of one scheduler.
+pub struct Local {
+    /// The program that speaks the worker protocol, with its arguments.
+    command: Vec<OsString>,
+    logs: PathBuf,
+    tables: PathBuf,
+    events: mpsc::Sender<Event>,
+    processes: HashMap<WorkerRef, Process>,
+}
+
+impl Local {
+    /// Logs and rate tables go into `home`; what workers say goes to `events`.
+    ///
+    /// # Errors
+    /// The folders cannot be made.
+    pub fn new(command: Vec<OsString>, home: &Path, events: mpsc::Sender<Event>) -> io::Result<Self> {
+        let (logs, tables) = (home.join("logs"), home.join("tables"));
+        fs::create_dir_all(&logs)?;
+        fs::create_dir_all(&tables)?;
+        Ok(Self { command, logs, tables, events, processes: HashMap::new() })
+    }
+
+    /// Starts a worker and says how that went.
+    pub fn spawn(&mut self, worker: WorkerRef) -> Event {
+        let events = self.events.clone();
+        let tell = move |output| {
+            let events = events.clone();
+            async move {
+                let event = match output {
+                    Output::Said(message) => Event::Said { worker, message },
+                    Output::Nonsense(problem) => Event::Nonsense { worker, problem },
+                    Output::Exited(how) => Event::Exited { worker, how },
+                };
+                // A closed channel means that the scheduler has ended.
+                let _ = events.send(event).await;
+            }
+        };
+        match Process::spawn(&self.command, &self.log(worker), tell) {
+            Ok(process) => {
+                let pid = process.pid;
+                self.processes.insert(worker, process);
+                Event::Spawned { worker, pid }
+            }
+            Err(error) => {
+                let program = self.command.first().map(|program| program.to_string_lossy().into_owned());
+                let message = format!("`{}` cannot be started: {error}", program.unwrap_or_default());
+                Event::SpawnFailed { worker, message }
+            }
+        }
+    }
+
+    /// Where a worker's standard error is kept.
+    #[must_use]
+    pub fn log(&self, worker: WorkerRef) -> PathBuf {
+        self.logs.join(format!("{}-worker-{}-{}.log", std::process::id(), worker.slot, worker.incarnation))
+    }
+
+    /// Hands an attempt to a worker.
+    ///
+    /// # Errors
+    /// The rate table cannot be written.
+    pub fn assign(&mut self, worker: WorkerRef, attempt: Attempt, trial: &PlannedTrial) -> io::Result<()> {
+        let run = Run {
+            seed: trial.seed,
+            steps: trial.steps,
+            table: self.table(&trial.table)?,
+            log_every: trial.log_every,
+            evaluate: trial.evaluate.clone(),
+        };
+        if let Some(process) = self.processes.get(&worker) {
+            process.send(ToWorker::Assign { attempt, job: trial.job.as_ref().clone(), run });
+        }
+        Ok(())
+    }
+
+    /// Writes a rate table unless it is there; equal tables share a file.
+    fn table(&self, rates: &Arc<[f32]>) -> io::Result<PathBuf> {
+        let bytes: Vec<u8> = rates.iter().flat_map(|rate| rate.to_le_bytes()).collect();
+        let path = self.tables.join(format!("{}.f32", blake3::hash(&bytes).to_hex()));
+        if !path.is_file() {
+            let partial = path.with_extension("partial");
+            fs::write(&partial, &bytes)?;
+            fs::rename(&partial, &path)?;
+        }
+        fs::canonicalize(path)
+    }
+
+    /// Asks a worker to give up its attempt.
+    pub fn stop(&self, worker: WorkerRef, attempt: Attempt) {
+        if let Some(process) = self.processes.get(&worker) {
+            process.send(ToWorker::Stop { attempt });
+        }
+    }
+
+    /// Closes a worker's input, so that it ends.
+    pub fn release(&mut self, worker: WorkerRef) {
+        if let Some(process) = self.processes.get_mut(&worker) {
+            process.close();
+        }
+    }
+
+    /// Ends a worker and all that it started.
+    pub fn kill(&self, worker: WorkerRef) {
+        if let Some(process) = self.processes.get(&worker) {
+            process.kill();
+        }
+    }
+
+    /// The worker's end was told.
+    pub fn forget(&mut self, worker: WorkerRef) {
+        self.processes.remove(&worker);
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        self.processes.values().for_each(Process::kill);
+    }
+}

@@ -1,0 +1,41 @@
+//! What a plan is made of.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use sweep_wire::Job;
+
+/// One training run, with everything that decides its result.
+#[derive(Debug, Clone)]
+pub struct PlannedTrial {
+    /// Hash of everything that decides the result, in hexadecimal; equal keys are the same trial.
+    pub key: String,
+    /// As printed, such as `uba(phi=1)`.
+    pub schedule: String,
+    /// As printed, such as `50%`, `500 steps` or `2 epochs`.
+    pub budget: String,
+    pub steps: u64,
+    /// The other swept parameters, such as `learning_rate`.
+    pub settings: BTreeMap<String, f64>,
+    pub seed: u64,
+    pub job: Arc<Job>,
+    /// The learning rate of each step.
+    pub table: Arc<[f32]>,
+    pub log_every: u64,
+    /// After how many updates to evaluate, ascending, ending with `steps`.
+    pub evaluate: Vec<u64>,
+}
+
+/// What a sweep is beside its trials.
+#[derive(Debug, Clone)]
+pub struct SweepInfo {
+    pub name: String,
+    pub description: Option<String>,
+    /// The spec file's text, kept as evidence.
+    pub spec: String,
+    /// The metric that results are judged by, such as `test/accuracy`.
+    pub metric: String,
+    /// The metric that settings are chosen by where there is a validation set, such as `validation/accuracy`.
+    pub selection_metric: Option<String>,
+    /// Whether more of the metric is better.
+    pub maximize: bool,
+}

@@ -1,0 +1,220 @@
+//! The schedule × budget table.
+
+use comfy_table::{Attribute, Cell, CellAlignment};
+
+use super::{
+    Look, ResultRow, Results, Totals, escape,
+    results::{MIN_SEEDS, better},
+    table::{blank, draw, markdown},
+    words,
+};
+
+/// A cell's lines, and whether it is the best of its budget.
+#[derive(Clone)]
+struct Text {
+    text: String,
+    is_best: bool,
+}
+
+/// Header and lines; the first column is the schedule.
+struct Grid {
+    header: Vec<String>,
+    rows: Vec<Vec<Text>>,
+}
+
+/// The table for a terminal: schedules down, budgets across, in several tables below each other where the screen is
+/// too narrow, with what it took and a legend.
+#[must_use]
+pub fn matrix(results: &Results, totals: &Totals, look: Look) -> String {
+    let grid = grid(results);
+    let whole = drawn(&grid, 1..grid.header.len(), look);
+    // A blank on either side.
+    let widths: Vec<usize> =
+        whole.column_max_content_widths().into_iter().map(|width| usize::from(width) + 2).collect();
+    let mut text = format!("{} (sweep {})\n\n", escape(&results.name), results.sweep);
+    let mut start = 1;
+    while start < widths.len() {
+        let mut end = start + 1;
+        while end < widths.len() && widths[0] + widths[start..=end].iter().sum::<usize>() <= look.width {
+            end += 1;
+        }
+        text += &draw(&drawn(&grid, start..end, look));
+        text.push('\n');
+        start = end;
+    }
+    text += &words::wrap(&total(totals), look.width);
+    text += &words::wrap(&legend(results), look.width);
+    text
+}
+
+/// The same in Markdown.
+#[must_use]
+pub fn matrix_markdown(results: &Results, totals: &Totals) -> String {
+    let grid = grid(results);
+    let rows = grid.rows.into_iter().map(|row| {
+        let cell = |cell: Text| {
+            if cell.is_best { format!("**{}**", cell.text) } else { cell.text }
+        };
+        row.into_iter().map(cell).collect()
+    });
+    let table = markdown(&grid.header, rows);
+    format!("{table}\n{}\n\n{}\n", total(totals), legend(results))
+}
+
+fn drawn(grid: &Grid, columns: std::ops::Range<usize>, look: Look) -> comfy_table::Table {
+    let mut table = blank(look);
+    let right = |cell: Cell| cell.set_alignment(CellAlignment::Right);
+    let header = columns.clone().map(|column| right(Cell::new(&grid.header[column])));
+    table.set_header(std::iter::once(Cell::new(&grid.header[0])).chain(header));
+    for (index, row) in grid.rows.iter().enumerate() {
+        if index + 1 == grid.rows.len() {
+            // Sets the times apart from the results.
+            table.add_row([""]);
+        }
+        let cells = columns.clone().map(|column| {
+            let cell = right(Cell::new(&row[column].text));
+            if row[column].is_best { cell.add_attribute(Attribute::Bold) } else { cell }
+        });
+        table.add_row(std::iter::once(Cell::new(folded(&row[0].text))).chain(cells));
+    }
+    table
+}
+
+/// A long schedule name with a line for each of its parameters, so that three budgets fit 80 columns.
+fn folded(label: &str) -> String {
+    const LONG: usize = 24;
+    let fold =
+        |line: &str| if line.chars().count() > LONG { line.replace(',', ",\n  ") } else { line.to_owned() };
+    label.lines().map(fold).collect::<Vec<_>>().join("\n")
+}
+
+fn grid(results: &Results) -> Grid {
+    let are_apart = are_apart(results);
+    let label = |row: &ResultRow| match are_apart {
+        true => format!("{}\n{}", escape(&row.schedule), settings(row)),
+        false => escape(&row.schedule),
+    };
+    let mut labels: Vec<String> = Vec::new();
+    for row in &results.rows {
+        let label = label(row);
+        if !labels.contains(&label) {
+            labels.push(label);
+        }
+    }
+    let plain = |text: String| Text { text, is_best: false };
+    let mut rows: Vec<Vec<Text>> =
+        labels.iter().map(|label| vec![plain(label.clone()); 1 + results.budgets.len()]).collect();
+    let mut header = vec!["schedule".to_owned()];
+    let mut times = vec![plain("time per trial".to_owned())];
+    for (column, budget) in (1..).zip(&results.budgets) {
+        let steps = format!("{} steps", budget.steps);
+        let name = escape(&budget.name);
+        header.push(if name == steps { steps } else { format!("{name} · {steps}") });
+        times.push(plain(budget.seconds.map_or("—".to_owned(), words::seconds)));
+        let best = best(results, budget.steps);
+        for (line, text) in rows.iter_mut().zip(&labels) {
+            let row = results.rows.iter().find(|row| row.steps == budget.steps && label(row) == *text);
+            line[column] = row.map_or(plain("—".to_owned()), |row| cell(row, results, best));
+        }
+    }
+    rows.push(times);
+    Grid { header, rows }
+}
+
+/// The best mean of a budget among rows that no seed diverged in, if there is a choice.
+fn best(results: &Results, steps: u64) -> Option<f64> {
+    let rows = results.rows.iter().filter(|row| row.steps == steps);
+    let means: Vec<f64> = rows.filter(|row| row.diverged == 0).filter_map(|row| row.mean).collect();
+    let best = means.iter().copied().reduce(|a, b| if better(b, a, results.maximize) { b } else { a });
+    best.filter(|_| means.len() > 1)
+}
+
+fn cell(row: &ResultRow, results: &Results, best: Option<f64>) -> Text {
+    let is_best = best.is_some() && row.mean == best && row.diverged == 0;
+    let mut lines = Vec::new();
+    match (row.mean, row.high) {
+        (Some(mean), Some(high)) => lines.push(words::mean(mean, high - mean, &results.metric)),
+        (Some(_), None) => lines.push(words::values(&row.values, &results.metric)),
+        (None, _) => {}
+    }
+    let problems = [(row.diverged, "diverged"), (row.failed, "failed"), (row.missing, "missing")];
+    lines.extend(
+        problems.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")),
+    );
+    if results.chosen_by.is_some() && row.mean.is_some() {
+        lines.push(settings(row));
+    }
+    let star = if is_best { "★ " } else { "" };
+    Text { text: format!("{star}{}", lines.join("\n")), is_best }
+}
+
+fn settings(row: &ResultRow) -> String {
+    let pairs: Vec<_> =
+        row.settings.iter().map(|(name, value)| format!("{}={value}", escape(name))).collect();
+    pairs.join("\n")
+}
+
+fn are_apart(results: &Results) -> bool {
+    results.chosen_by.is_none() && results.rows.windows(2).any(|pair| pair[0].settings != pair[1].settings)
+}
+
+fn total(totals: &Totals) -> String {
+    let counts = totals.counts;
+    let by_status = [
+        (counts.done, "done"),
+        (counts.diverged, "diverged"),
+        (counts.failed, "failed"),
+        (counts.running, "running"),
+        (counts.queued, "queued"),
+    ];
+    let states: Vec<_> = by_status
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| format!("{count} {name}"))
+        .collect();
+    let plural = if counts.trials == 1 { "" } else { "s" };
+    format!(
+        "{} trial{plural}: {} · device time {} · wall time {}",
+        counts.trials,
+        states.join(", "),
+        words::seconds(totals.device_seconds),
+        words::seconds(totals.wall_seconds)
+    )
+}
+
+fn legend(results: &Results) -> String {
+    let goal = if results.maximize { "higher" } else { "lower" };
+    let mut first = format!("Cells: {}, {goal} is better", escape(&words::metric(&results.metric)));
+    let with_interval = || results.rows.iter().filter(|row| row.low.is_some()).map(|row| row.seeds);
+    if let (Some(fewest), Some(most)) = (with_interval().min(), with_interval().max()) {
+        let seeds = if fewest == most { format!("{most}") } else { format!("{fewest} to {most}") };
+        first += &format!(
+            "; mean over {seeds} seeds ± half the width of its 95 % confidence interval (Student's t)"
+        );
+    }
+    let mut sentences = vec![first + "."];
+    if results.rows.iter().any(|row| row.mean.is_some() && row.low.is_none()) {
+        sentences.push(format!("Below {MIN_SEEDS} finished seeds a cell lists their values."));
+    }
+    if results.rows.iter().any(|row| row.diverged > 0) {
+        sentences.push("A diverged seed's loss was not finite; the mean is over the others.".to_owned());
+    }
+    let tried =
+        results.rows.first().map_or(Vec::new(), |row| row.settings.keys().map(|name| escape(name)).collect());
+    match &results.chosen_by {
+        Some(metric) => sentences.push(format!(
+            "Each cell takes the {} with the best mean {}.",
+            tried.join(" and "),
+            escape(&words::metric(metric))
+        )),
+        None if are_apart(results) => {
+            sentences
+                .push("Without a validation set to choose settings by, they are listed apart.".to_owned());
+        }
+        None => {}
+    }
+    if results.budgets.iter().any(|budget| best(results, budget.steps).is_some()) {
+        sentences.push("★ best mean of its budget.".to_owned());
+    }
+    sentences.join(" ")
+}

@@ -1,0 +1,58 @@
+//! Rows → text: tables for the terminal, Markdown, CSV, JSON. Pure: queries nothing, prints nothing.
+//!
+//! Enter at [`Results::new`] and [`matrix`] for the schedule × budget table, at [`render`] for any table. Text
+//! from outside is escaped here, before it can reach a terminal.
+
+mod escape;
+mod matrix;
+mod results;
+mod show;
+mod table;
+mod words;
+
+use std::str::FromStr;
+
+pub use escape::escape;
+pub use matrix::{matrix, matrix_markdown};
+pub use results::{Budget, ResultRow, Results, Totals};
+pub use show::{show, sparkline};
+pub use table::{render, screen_width};
+pub use words::seconds;
+
+/// What a table is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Columns for people.
+    Table,
+    Csv,
+    Json,
+    Markdown,
+}
+
+/// How a screen shows things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    pub color: bool,
+    /// In characters.
+    pub width: usize,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { color: false, width: 80 }
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "table" => Ok(Self::Table),
+            "csv" => Ok(Self::Csv),
+            "json" => Ok(Self::Json),
+            "md" => Ok(Self::Markdown),
+            _ => Err("there are `table`, `csv`, `json` and `md`".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Numbers, durations and metrics as people read them.
+
+/// Whether a metric is a share that is shown in percent.
+pub(super) fn is_share(metric: &str) -> bool {
+    metric.ends_with("/accuracy")
+}
+
+/// Values of a metric, with their unit at the end.
+pub(super) fn values(values: &[f64], metric: &str) -> String {
+    let numbers: Vec<_> = values.iter().map(|value| number(*value, metric)).collect();
+    numbers.join(", ") + unit(metric)
+}
+
+/// A mean and half the width of its interval.
+pub(super) fn mean(mean: f64, half: f64, metric: &str) -> String {
+    format!("{} ± {}{}", number(mean, metric), number(half, metric), unit(metric))
+}
+
+fn number(value: f64, metric: &str) -> String {
+    match value.abs() {
+        _ if is_share(metric) => format!("{:.1}", 100.0 * value),
+        size if size != 0.0 && !(0.001..10_000.0).contains(&size) => format!("{value:.2e}"),
+        _ => format!("{value:.4}"),
+    }
+}
+
+fn unit(metric: &str) -> &'static str {
+    if is_share(metric) { " %" } else { "" }
+}
+
+/// A metric in words, such as `accuracy on the test set`.
+pub(super) fn metric(name: &str) -> String {
+    match name.split_once('/') {
+        Some(("train", what)) => format!("{what} of the last training batch"),
+        Some((set, what)) => format!("{what} on the {set} set"),
+        None => name.to_owned(),
+    }
+}
+
+/// A duration, with about two digits.
+#[must_use]
+pub fn seconds(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 1.0 => format!("{seconds:.2} s"),
+        seconds if seconds < 10.0 => format!("{seconds:.1} s"),
+        seconds if seconds < 100.0 => format!("{seconds:.0} s"),
+        seconds if seconds < 600.0 => format!("{:.1} min", seconds / 60.0),
+        seconds if seconds < 6000.0 => format!("{:.0} min", seconds / 60.0),
+        seconds => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
+/// The text in lines of at most this many characters, broken between words.
+pub(super) fn wrap(text: &str, width: usize) -> String {
+    let mut wrapped = String::new();
+    let mut column = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > width {
+            wrapped.push('\n');
+            column = 0;
+        } else if column > 0 {
+            wrapped.push(' ');
+            column += 1;
+        }
+        wrapped += word;
+        column += length;
+    }
+    wrapped + "\n"
+}

@@ -1,0 +1,215 @@
+use std::f64::consts::{FRAC_2_PI, PI};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const PHIS: [f64; 8] = [0.01, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 400.0];
+
+fn close(left: f64, right: f64, tolerance: f64) {
+    assert!((left - right).abs() <= tolerance, "{left} and {right} differ by {}", (left - right).abs());
+}
+
+/// Points of [0, 1), as a budget of 1,000 steps visits them.
+fn grid() -> impl Iterator<Item = f64> {
+    (0..1000).map(|t| t as f64 / 1000.0)
+}
+
+fn families() -> Vec<Schedule> {
+    let mut all: Vec<Schedule> = PHIS.iter().map(|phi| Schedule::Uba { phi: *phi }).collect();
+    all.extend(Tail::ALL.map(|tail| Schedule::Wsd { decay: 0.2, tail }));
+    all.extend([
+        Schedule::Constant,
+        Schedule::Cosine,
+        Schedule::Step { milestones: vec![0.3, 0.6, 0.9], gamma: 0.1 },
+        Schedule::Exponential(Decay::EndRatio(0.01)),
+        Schedule::Exponential(Decay::PerStep(0.99)),
+        Schedule::Polynomial { power: 1.0 },
+        Schedule::Polynomial { power: 2.5 },
+        Schedule::Rex { beta: 0.5 },
+    ]);
+    all
+}
+
+#[test]
+fn uba_follows_the_published_formula_over_the_whole_curve() {
+    for phi in PHIS {
+        for z in grid() {
+            let wave = 1.0 + (PI * z).cos();
+            // As published, terms cancel: near the end for a small φ, near the start for a large one.
+            let tolerance = if (0.25..=10.0).contains(&phi) { 1e-14 } else { 1e-12 };
+            close(uba::factor(z, phi), 2.0 * wave / (2.0 * phi + (2.0 - phi) * wave), tolerance);
+            close(uba::factor(z, phi), 1.0 / (1.0 + phi / 2.0 * (PI * z / 2.0).tan().powi(2)), 1e-14);
+        }
+    }
+}
+
+#[test]
+fn uba_has_the_tabled_values() {
+    // φ, mean, half-life, then f at ¼, ½, ¾ and 0.9.
+    let table = [
+        [0.25, 0.7388, 0.7837, 0.9790, 0.8889, 0.5785, 0.1671],
+        [0.5, 0.6667, 0.7048, 0.9589, 0.8000, 0.4070, 0.0912],
+        [1.0, 0.5858, 0.6082, 0.9210, 0.6667, 0.2555, 0.0478],
+        [2.0, 0.5000, 0.5000, 0.8536, 0.5000, 0.1464, 0.0245],
+        [5.0, 0.3874, 0.3590, 0.6998, 0.2857, 0.0642, 0.0099],
+        [10.0, 0.3090, 0.2677, 0.5383, 0.1667, 0.0332, 0.0050],
+    ];
+    for [phi, mean, half_life, at_25, at_50, at_75, at_90] in table {
+        let midpoints = (0..10_000).map(|t| uba::factor((t as f64 + 0.5) / 10_000.0, phi));
+        close(midpoints.sum::<f64>() / 10_000.0, mean, 5.1e-5);
+        close(1.0 / (1.0 + (phi / 2.0).sqrt()), mean, 5.1e-5);
+        close(FRAC_2_PI * (2.0 / phi).sqrt().atan(), half_life, 5.1e-5);
+        close(uba::factor(FRAC_2_PI * (2.0 / phi).sqrt().atan(), phi), 0.5, 1e-14);
+        for (z, value) in [(0.25, at_25), (0.5, at_50), (0.75, at_75), (0.9, at_90)] {
+            close(uba::factor(z, phi), value, 5.1e-5);
+        }
+    }
+}
+
+#[test]
+fn uba_is_cosine_at_two_and_rex_in_cosine_time() {
+    for z in grid() {
+        close(uba::factor(z, 2.0), cosine::factor(z), 1e-14);
+        close(cosine::factor(z), 0.5 * (1.0 + (PI * z).cos()), 1e-14);
+        // REX's own time at which a cosine has gone as far: z' = sin²(πz/2).
+        let time = 1.0 - cosine::factor(z);
+        for phi in PHIS {
+            close(uba::factor(z, phi), rex::factor(time, phi / 2.0), 1e-12);
+        }
+    }
+}
+
+#[test]
+fn uba_is_its_own_dual() {
+    for phi in PHIS {
+        for z in grid() {
+            close(uba::factor(z, phi) + uba::factor(1.0 - z, 4.0 / phi), 1.0, 1e-14);
+        }
+    }
+}
+
+#[test]
+fn uba_solves_the_min_max_problem_it_comes_from() {
+    // Rates between 1/λ_u and 1/λ_l with φ = 2κ are the Chebyshev step sizes of [λ_l, λ_u].
+    for (low, high, total) in [(1.0, 4.0, 8), (0.5, 10.0, 5), (1.0, 100.0, 30)] {
+        let (centre, radius) = ((high + low) / 2.0, (high - low) / 2.0);
+        let rates: Vec<f64> = (1..=total)
+            .map(|t| {
+                let z = (2 * t - 1) as f64 / (2 * total) as f64;
+                let rate = 1.0 / high + (1.0 / low - 1.0 / high) * uba::factor(z, 2.0 * high / low);
+                close(rate * (centre - radius * (PI * z).cos()), 1.0, 1e-13);
+                rate
+            })
+            .collect();
+        // The value of the problem, taken at the ends of the interval.
+        let kappa: f64 = high / low;
+        let value = 1.0 / (total as f64 * ((kappa + 1.0) / (kappa - 1.0)).acosh()).cosh();
+        for lambda in [low, high] {
+            let residual: f64 = rates.iter().map(|rate| 1.0 - rate * lambda).product();
+            close(residual.abs() / value, 1.0, 1e-9);
+        }
+    }
+}
+
+#[test]
+fn every_family_starts_at_one_never_rises_and_stays_within_bounds() {
+    for schedule in families() {
+        for total in [1, 2, 3, 7, 1000] {
+            let curve: Vec<f64> = (0..=total + 2).map(|step| schedule.factor(step, total)).collect();
+            close(curve[0], 1.0, 0.0);
+            assert!(curve.iter().all(|f| (0.0..=1.0).contains(f)), "{schedule} leaves [0, 1]");
+            assert!(curve.windows(2).all(|pair| pair[1] <= pair[0]), "{schedule} rises");
+            assert_eq!(curve[total as usize], curve[total as usize + 2], "{schedule} moves after its end");
+        }
+    }
+}
+
+#[test]
+fn step_drops_on_the_step_that_a_share_names() {
+    // 0.1 · 30 and 0.7 · 10 are not whole in binary; the drop still falls on steps 3 and 7.
+    for (share, total, drop) in [(0.1, 30, 3), (0.7, 10, 7), (0.29, 100, 29), (0.5, 3, 2)] {
+        assert_eq!(step::factor(drop - 1, total, &[share], 0.1), 1.0);
+        assert_eq!(step::factor(drop, total, &[share], 0.1), 0.1);
+    }
+}
+
+#[test]
+fn simple_curves_follow_their_formulas() {
+    for (t, z) in grid().enumerate() {
+        let at = |schedule: Schedule| schedule.factor(t as u64, 1000);
+        close(at(Schedule::Polynomial { power: 1.0 }), 1.0 - z, 1e-14);
+        close(at(Schedule::Polynomial { power: 3.0 }), (1.0 - z).powi(3), 1e-14);
+        close(at(Schedule::Rex { beta: 0.5 }), (1.0 - z) / (1.0 - z / 2.0), 1e-14);
+        close(at(Schedule::Rex { beta: 1.0 }), 1.0 - z, 1e-14);
+        close(at(Schedule::Exponential(Decay::EndRatio(0.01))), (z * 0.01f64.ln()).exp(), 1e-14);
+        close(at(Schedule::Exponential(Decay::PerStep(0.99))), 0.99f64.powi(t as i32), 1e-13);
+        let x = ((z - 0.8) / 0.2).max(0.0);
+        close(at(Schedule::Wsd { decay: 0.2, tail: Tail::Linear }), 1.0 - x, 1e-14);
+        close(at(Schedule::Wsd { decay: 0.2, tail: Tail::Square }), 1.0 - x * x, 1e-14);
+        close(at(Schedule::Wsd { decay: 1.0, tail: Tail::Cosine }), cosine::factor(z), 1e-14);
+    }
+}
+
+#[test]
+fn warm_up_climbs_to_the_peak_and_the_schedule_has_the_rest() {
+    for schedule in families() {
+        let shape = Shape { schedule: schedule.clone(), warmup: 0.1, eta_min: 0.01 };
+        let table = shape.table(0.4, 50);
+        assert_eq!(table.len(), 50);
+        for (step, rate) in table.iter().enumerate() {
+            let step = step as u64;
+            let expected = match step {
+                0..5 => 0.4 * (step + 1) as f64 / 5.0,
+                _ => 0.01 + 0.39 * schedule.factor(step - 5, 45),
+            };
+            assert_eq!(*rate, expected as f32, "{schedule} at {step}");
+        }
+    }
+}
+
+#[test]
+fn warm_up_may_take_the_whole_of_a_tiny_budget() {
+    let shape = Shape { schedule: Schedule::Cosine, warmup: 0.6, eta_min: 0.0 };
+    assert_eq!(shape.table(0.5, 1), [0.5]);
+    assert_eq!(shape.table(0.5, 0), [0.0; 0]);
+    assert!(shape.rate(0.5, 1, 1) < 1e-30);
+}
+
+#[test]
+fn names_are_canonical() {
+    let name = |schedule: Schedule| schedule.to_string();
+    assert_eq!(name(Schedule::Uba { phi: 1.0 }), "uba(phi=1)");
+    assert_eq!(name(Schedule::Uba { phi: 0.25 }), "uba(phi=0.25)");
+    let step = Schedule::Step { milestones: vec![0.07, 0.333, 0.75], gamma: 0.1 };
+    assert_eq!(name(step), "step(milestones=7%/33.3%/75%,gamma=0.1)");
+    assert_eq!(name(Schedule::Polynomial { power: 1.0 }), "linear");
+    assert_eq!(name(Schedule::Polynomial { power: 0.5 }), "polynomial(power=0.5)");
+    assert_eq!(name(Schedule::Exponential(Decay::EndRatio(0.01))), "exponential(end_ratio=0.01)");
+    assert_eq!(name(Schedule::Wsd { decay: 0.2, tail: Tail::Sqrt }), "wsd(decay=20%,shape=sqrt)");
+    assert_eq!(name(Schedule::Rex { beta: 0.5 }), "rex(beta=0.5)");
+}
+
+proptest! {
+    #[test]
+    fn rates_are_finite_and_never_negative(
+        exponent in -300.0..300.0f64,
+        beta in 1e-6..1e6f64,
+        peak in 1e-9..1e6f64,
+        floor in 0.0..1.0f64,
+        warmup in 0.0..0.999f64,
+        (total, step) in (1..1_000_000_000u64).prop_flat_map(|total| (Just(total), 0..total + 2)),
+    ) {
+        let schedules = [
+            Schedule::Uba { phi: 10f64.powf(exponent) },
+            Schedule::Polynomial { power: beta },
+            Schedule::Rex { beta },
+            Schedule::Cosine,
+        ];
+        for schedule in schedules {
+            let shape = Shape { schedule, warmup, eta_min: floor * peak };
+            let rate = shape.rate(peak, step, total);
+            prop_assert!(rate.is_finite() && rate >= 0.0 && rate <= peak * (1.0 + 1e-12), "{rate}");
+        }
+    }
+}

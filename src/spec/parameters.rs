@@ -1,0 +1,131 @@
+//! `parameters:`, spelled as in W&B sweeps as far as they list values.
+
+use std::collections::HashMap;
+
+use super::{
+    cursor::{Cursor, Keys, Map},
+    error::Fault,
+    scalar, training,
+    types::Parameters,
+    yaml::Node,
+};
+
+const PARAMETERS: Keys = Keys {
+    known: &["learning_rate", "weight_decay", "momentum"],
+    later: &["batch_size", "warmup", "optimizer", "nesterov", "eta_min"],
+};
+/// Ranges are known, to be refused in words of their own.
+const PARAMETER: Keys = Keys {
+    known: &["values", "value", "min", "max", "distribution"],
+    later: &["probabilities", "mu", "sigma", "q", "parameters"],
+};
+const DISTRIBUTIONS: [&str; 15] = [
+    "constant",
+    "categorical",
+    "uniform",
+    "int_uniform",
+    "q_uniform",
+    "log_uniform",
+    "log_uniform_values",
+    "inv_log_uniform",
+    "inv_log_uniform_values",
+    "q_log_uniform",
+    "q_log_uniform_values",
+    "normal",
+    "q_normal",
+    "log_normal",
+    "q_log_normal",
+];
+
+const LIST_THEM: &str = "list what to try, such as `values: [0.01, 0.03, 0.1]`";
+
+/// Values of one parameter.
+const MAX_VALUES: usize = 10_000;
+
+pub(super) fn parameters(at: &Cursor<'_>) -> Result<Parameters, Fault> {
+    let map = at.map(&PARAMETERS)?;
+    let rate = map.required("learning_rate", "{values: [0.05, 0.1]}")?;
+    // As a worker reads it: in 32 bits.
+    let is_rate = |rate: f64| rate as f32 > 0.0 && rate <= 1e6;
+    Ok(Parameters {
+        learning_rate: values(&rate, "a number above 0, at most 1e6", is_rate)?,
+        weight_decay: map.or("weight_decay", None, |at| {
+            values(at, training::WEIGHT_DECAY, training::is_weight_decay).map(Some)
+        })?,
+        momentum: map
+            .or("momentum", None, |at| values(at, training::MOMENTUM, training::is_momentum).map(Some))?,
+    })
+}
+
+/// `0.1`, `[0.05, 0.1]`, `{value: 0.1}` or `{values: [0.05, 0.1]}`; no value twice.
+fn values(at: &Cursor<'_>, what: &str, ok: impl Fn(f64) -> bool) -> Result<Vec<f64>, Fault> {
+    let listed = if matches!(at.node(), Node::Map(_)) { under_key(at)? } else { at.clone() };
+    let items = listed.items()?;
+    if items.len() > MAX_VALUES {
+        return Err(listed.fault(format!("{} has more than {MAX_VALUES} values", listed.label())));
+    }
+    let mut first: HashMap<u64, &Cursor<'_>> = HashMap::new();
+    let mut values = Vec::new();
+    for item in &items {
+        let value = scalar::number(item, what, &ok)?;
+        // Adding 0 makes −0 and 0 one value.
+        if let Some(first) = first.insert((value + 0.0).to_bits(), item) {
+            let message = format!("{} lists `{value}` twice", at.label());
+            return Err(item.fault(message).hint("leave one of them out").other(first.path()));
+        }
+        values.push(value);
+    }
+    Ok(values)
+}
+
+/// What stands under `value` or `values`; a range is refused.
+fn under_key<'a>(at: &Cursor<'a>) -> Result<Cursor<'a>, Fault> {
+    let map = at.map(&PARAMETER)?;
+    let names = DISTRIBUTIONS.map(|name| (name, name));
+    let distribution = map.get("distribution").map(|at| Ok((at.choice(&names, &[])?, at))).transpose()?;
+    if let Some(range) = map.get("min").or_else(|| map.get("max")) {
+        return Err(range_refused(&map, distribution.map(|(name, _)| name), &range)?);
+    }
+    if let Some((name, at)) = distribution.filter(|(name, _)| !["constant", "categorical"].contains(name)) {
+        return Err(at.fault(format!("distribution `{name}` is not supported yet")).hint(LIST_THEM));
+    }
+    match (map.get("values"), map.get("value")) {
+        (Some(_), Some(value)) => {
+            Err(value.fault("`value` and `values` exclude each other").at_key().hint("keep `values`"))
+        }
+        (Some(values), None) => match values.node() {
+            Node::List(_) => Ok(values),
+            _ => Err(values.expected("a list").hint("one value is `value: …`, several are `values: [ … ]`")),
+        },
+        (None, Some(value)) => match value.node() {
+            Node::List(_) => Err(value.expected("a number").hint("several values are `values: [ … ]`")),
+            _ => Ok(value),
+        },
+        (None, None) => {
+            let message = format!("missing key `values` in {}", at.label());
+            Err(at.fault(message).hint("such as `values: [0.05, 0.1]`"))
+        }
+    }
+}
+
+/// Why this range is refused; what is wrong with it by itself comes first.
+fn range_refused(map: &Map<'_>, distribution: Option<&str>, range: &Cursor<'_>) -> Result<Fault, Fault> {
+    let bound =
+        |key: &str| map.get(key).map(|at| Ok((scalar::number(&at, "a number", |_| true)?, at))).transpose();
+    let (min, max) = (bound("min")?, bound("max")?);
+    if let (Some(name), Some((min, at))) = (distribution.filter(|name| name.contains("log_uniform")), &min)
+        && *min < 0.0
+    {
+        let message = format!("{} is negative, and `{name}` is for values above 0", at.label());
+        let hint =
+            format!("W&B's `log_uniform` takes exponents, where {min} means {:.1e}; {LIST_THEM}", min.exp());
+        return Ok(at.fault(message).hint(hint));
+    }
+    if let (Some((min, at)), Some((max, above))) = (&min, &max)
+        && min > max
+    {
+        let message = format!("{} is `{min}`, above {}, which is `{max}`", at.label(), above.label());
+        return Ok(at.fault(message).hint(format!("ranges are not supported yet; {LIST_THEM}")));
+    }
+    Ok(range.fault(format!("{} spans a range, which is not supported yet", map.at().label())).hint(LIST_THEM))
+}

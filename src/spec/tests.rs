@@ -1,0 +1,262 @@
+use std::path::{Path, PathBuf};
+
+use sweep_wire::{Augment, Data, Images, Init, Loss, Model, Normalize, Optimizer, Sgd, Validation};
+
+use crate::schedule::{Decay, Schedule, Tail};
+
+use super::*;
+
+mod hostile;
+
+/// The shortest spec there is; cases change one line of it or add one.
+const BASE: &str = "\
+model: {onnx: m.onnx, loss: cross_entropy}
+data: {train: {images: i, labels: l}}
+training: {batch_size: 8, full_budget: 4 epochs, optimizer: sgd}
+schedules: [cosine]
+parameters: {learning_rate: 0.1}
+";
+
+const FULL: &str = "\
+version: 1
+name: resnet8-fashion
+description: Which schedule reaches full-budget accuracy with less training?
+method: grid
+model:
+  onnx: models/resnet8.onnx
+  loss: cross_entropy
+  init: exported
+data:
+  train: {images: data/train.gz, labels: data/train-labels.gz}
+  validation: 10%
+  test: {images: /data/test.gz, labels: ../test-labels.gz}
+  normalize: {mean: [0.2860], std: 0.3530}
+  augment: [{random_crop: {padding: 2}}, horizontal_flip]
+  shuffle: false
+  split_seed: 7
+training:
+  batch_size: 128
+  full_budget: 8 epochs
+  optimizer: {sgd: {momentum: 0.9, nesterov: true, weight_decay: 5e-4}}
+  warmup: 2%
+  eta_min: 1e-5
+  log_every: 1 step
+  evaluate: end
+budgets: [25%, 50%, 100%]
+schedules:
+  - uba: {phi: [1, 5]}
+  - cosine
+  - linear
+  - step: {milestones: [50%, 75%], gamma: 0.1}
+parameters:
+  learning_rate: {values: [0.05, 0.1]}
+seeds: 3
+metric: {name: accuracy, goal: maximize}
+resources: {device: cpu, workers: 2, threads: auto}
+retry: {max: 1}
+";
+
+fn read(text: &str) -> Result<Spec, SpecError> {
+    parse(text, Path::new("s.yaml"))
+}
+
+/// [`BASE`] with this line instead of its line for the same key, or after all of them.
+fn with(line: &str) -> String {
+    let key = |line: &str| line.split(':').next().unwrap().to_owned();
+    let mut found = false;
+    let mut text = String::new();
+    for base in BASE.lines() {
+        let same = key(base) == key(line);
+        found |= same;
+        text += if same { line } else { base };
+        text.push('\n');
+    }
+    if found { text } else { text + line + "\n" }
+}
+
+/// Cases are apart by blank lines: a line for [`with`], or after `whole:` a whole spec, then what is said
+/// about it, each line after an arrow.
+fn check(cases: &str) {
+    for case in cases.split("\n\n") {
+        let (said, given): (Vec<&str>, Vec<&str>) = case.lines().partition(|line| line.starts_with("=> "));
+        let given = given.join("\n");
+        let text = given.strip_prefix("whole:\n").map_or_else(|| with(&given), |text| format!("{text}\n"));
+        let said = said.join("\n").replace("\n=> hint", "\n\nhint").replace("=> ", "s.yaml:");
+        match read(&text) {
+            Ok(_) => panic!("accepted: {given}"),
+            Err(error) => assert_eq!(error.to_string(), said, "{given}"),
+        }
+    }
+}
+
+#[test]
+fn refusals_of_the_document_and_its_top() {
+    check(include_str!("tests/document.txt"));
+}
+
+#[test]
+fn refusals_of_model_and_data() {
+    check(include_str!("tests/model.txt"));
+}
+
+#[test]
+fn refusals_of_training() {
+    check(include_str!("tests/training.txt"));
+}
+
+#[test]
+fn refusals_of_budgets_and_schedules() {
+    check(include_str!("tests/schedules.txt"));
+}
+
+#[test]
+fn refusals_of_parameters_metric_and_resources() {
+    check(include_str!("tests/parameters.txt"));
+}
+
+#[test]
+fn a_full_spec_is_read_whole() {
+    let images = |images: &str, labels: &str| Images { images: images.into(), labels: labels.into() };
+    let sgd = Sgd { momentum: 0.9, nesterov: true, weight_decay: 5e-4 };
+    let expected = Spec {
+        name: "resnet8-fashion".to_owned(),
+        description: Some("Which schedule reaches full-budget accuracy with less training?".to_owned()),
+        model: Model {
+            onnx: "sweeps/models/resnet8.onnx".into(),
+            loss: Loss::CrossEntropy,
+            init: Init::Exported,
+        },
+        data: Data {
+            train: images("sweeps/data/train.gz", "sweeps/data/train-labels.gz"),
+            validation: Some(Validation::Share(0.1)),
+            test: Some(images("/data/test.gz", "sweeps/../test-labels.gz")),
+            normalize: Some(Normalize { mean: vec![0.286], std: vec![0.353] }),
+            augment: vec![Augment::RandomCrop { padding: 2 }, Augment::HorizontalFlip],
+            shuffle: false,
+            split_seed: 7,
+        },
+        training: Training {
+            batch_size: 128,
+            full_budget: Length::Epochs(8.0),
+            optimizer: Optimizer::Sgd(sgd),
+            warmup: 0.02,
+            eta_min: 1e-5,
+            log_every: Interval::Length(Length::Steps(1)),
+            evaluate: Interval::End,
+        },
+        budgets: vec![Budget::Share(0.25), Budget::Share(0.5), Budget::Share(1.0)],
+        schedules: vec![
+            Schedule::Uba { phi: 1.0 },
+            Schedule::Uba { phi: 5.0 },
+            Schedule::Cosine,
+            Schedule::Polynomial { power: 1.0 },
+            Schedule::Step { milestones: vec![0.5, 0.75], gamma: 0.1 },
+        ],
+        parameters: Parameters { learning_rate: vec![0.05, 0.1], weight_decay: None, momentum: None },
+        seeds: 3,
+        metric: Metric { name: MetricName::Accuracy, goal: Goal::Maximize },
+        resources: Resources { device: Device::Cpu, workers: Some(2), threads: None },
+        retry: 1,
+    };
+    assert_eq!(parse(FULL, Path::new("sweeps/resnet.yaml")), Ok(expected));
+}
+
+#[test]
+fn the_shipped_specs_are_read() {
+    for text in [include_str!("../../sweeps/quickstart.yaml"), include_str!("../../sweeps/resnet.yaml")] {
+        let spec = read(text).unwrap();
+        assert_eq!((spec.budgets.len(), spec.schedules.len(), spec.seeds), (3, 4, 3));
+    }
+}
+
+#[test]
+fn what_is_left_out_has_a_default() {
+    let spec = parse(BASE, Path::new("here/first.yaml")).unwrap();
+    assert_eq!((spec.name.as_str(), spec.description), ("first", None));
+    assert_eq!(spec.model.init, Init::KaimingNormal);
+    assert_eq!(spec.data.train.images, PathBuf::from("here/i"));
+    assert_eq!((spec.data.validation, spec.data.test, spec.data.normalize), (None, None, None));
+    assert_eq!((spec.data.augment, spec.data.shuffle, spec.data.split_seed), (vec![], true, 0));
+    let plain = Optimizer::Sgd(Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 });
+    assert_eq!((spec.training.optimizer, spec.training.warmup, spec.training.eta_min), (plain, 0.0, 0.0));
+    assert_eq!(spec.training.log_every, Interval::Share(0.01));
+    assert_eq!(spec.training.evaluate, Interval::Share(0.1));
+    assert_eq!((spec.budgets, spec.seeds, spec.retry), (vec![Budget::Share(1.0)], 1, 2));
+    assert_eq!(spec.metric, Metric { name: MetricName::Accuracy, goal: Goal::Maximize });
+    assert_eq!(spec.resources, Resources { device: Device::Auto, workers: None, threads: None });
+    let loss = read(&with("metric: loss")).unwrap().metric;
+    assert_eq!(loss, Metric { name: MetricName::Loss, goal: Goal::Minimize });
+}
+
+#[test]
+fn numbers_are_numbers_however_yaml_reads_them() {
+    let rates = |given: &str| {
+        let spec = read(&with(&format!("parameters: {{learning_rate: {given}}}")));
+        spec.unwrap().parameters.learning_rate
+    };
+    let all = rates("{values: [1e-3, 1E-2, .5, 1_000, 1.0e+2, '0.25', +3, 0x10, 7.]}");
+    assert_eq!(all, [0.001, 0.01, 0.5, 1000.0, 100.0, 0.25, 3.0, 16.0, 7.0]);
+    assert_eq!((rates("0.1"), rates("{value: 0.1}"), rates("[0.1]")), (vec![0.1], vec![0.1], vec![0.1]));
+    assert_eq!(read(&with("seeds: 1e1")).unwrap().seeds, 10);
+    assert_eq!(read(&with("name: no")).unwrap().name, "no");
+    let split = read(&with("data: {train: {images: i, labels: l}, split_seed: 18446744073709551615}"));
+    assert_eq!(split.unwrap().data.split_seed, u64::MAX);
+}
+
+#[test]
+fn budgets_and_intervals_in_every_unit() {
+    let given = "budgets: [7%, 33.3%, 1_000 steps, 1 step, 1e3 epochs, 0.5 epochs, 1 epoch, 1000 %]";
+    let budgets = read(&with(given)).unwrap().budgets;
+    let names: Vec<String> = budgets.iter().map(Budget::to_string).collect();
+    let expected = ["7%", "33.3%", "1000 steps", "1 step", "1000 epochs", "0.5 epochs", "1 epoch", "1000%"];
+    assert_eq!(names, expected);
+    // Four epochs of 62 steps are the full budget.
+    let steps: Vec<u64> = budgets.iter().map(|budget| budget.steps(Length::Epochs(4.0), 62)).collect();
+    assert_eq!(steps, [17, 83, 1000, 1, 62_000, 31, 62, 2480]);
+    assert_eq!(Budget::Share(0.001).steps(Length::Steps(10), 62), 1);
+    assert_eq!(Interval::Share(0.01).steps(30, 62), 1);
+    assert_eq!(Interval::Length(Length::Epochs(1.0)).steps(30, 62), 62);
+    assert_eq!(Interval::End.steps(30, 62), 30);
+}
+
+#[test]
+fn lists_of_schedule_parameters_are_expanded_in_order() {
+    let given = "schedules: [{step: {milestones: [[50%], [30%, 60%]], gamma: [0.1, 0.5]}}, step, rex, wsd, \
+                 {wsd: {decay: [10%, 20%], shape: sqrt}}, {exponential: {end_ratio: 1e-2}}, \
+                 {exponential: {gamma: 0.99}}, constant, {polynomial: {power: 2}}]";
+    let step = |milestones: &[f64], gamma| Schedule::Step { milestones: milestones.to_vec(), gamma };
+    let expected = [
+        step(&[0.5], 0.1),
+        step(&[0.5], 0.5),
+        step(&[0.3, 0.6], 0.1),
+        step(&[0.3, 0.6], 0.5),
+        step(&[0.5, 0.75], 0.1),
+        Schedule::Rex { beta: 0.5 },
+        Schedule::Wsd { decay: 0.2, tail: Tail::Linear },
+        Schedule::Wsd { decay: 0.1, tail: Tail::Sqrt },
+        Schedule::Wsd { decay: 0.2, tail: Tail::Sqrt },
+        Schedule::Exponential(Decay::EndRatio(0.01)),
+        Schedule::Exponential(Decay::PerStep(0.99)),
+        Schedule::Constant,
+        Schedule::Polynomial { power: 2.0 },
+    ];
+    assert_eq!(read(&with(given)).unwrap().schedules, expected);
+}
+
+#[test]
+fn a_key_is_located_or_what_is_around_it() {
+    let at = |path: &str| locate(FULL, path).map(|place| (place.line, place.column));
+    assert_eq!(at("data.train.labels"), Some((10, 42)));
+    assert_eq!(at("model.onnx"), Some((6, 9)));
+    assert_eq!(at("schedules[0].uba.phi"), Some((27, 16)));
+    assert_eq!(at("schedules[0].uba.phi[1]"), Some((27, 20)));
+    assert_eq!(at("schedules[3].step.gamma"), Some((30, 43)));
+    assert_eq!(at("model"), Some((6, 3)));
+    assert_eq!(at("data.validation.images"), Some((11, 15)));
+    assert_eq!(at("data.train.nothing"), Some((10, 10)));
+    assert_eq!(at("schedules[9]"), Some((27, 3)));
+    assert_eq!(at("nothing"), Some((1, 1)));
+    assert_eq!(locate("a: [", "a"), None);
+    let error = SpecError::at(Path::new("s.yaml"), FULL, "model.onnx", "no such file".to_owned(), None);
+    assert_eq!(error.to_string(), "s.yaml:6:9: no such file");
+}

@@ -1,0 +1,184 @@
+//! What a spec says once it has been read.
+
+use std::fmt;
+
+use sweep_wire::{Data, Model, Optimizer};
+
+use crate::schedule::{Schedule, percent};
+
+/// A sweep: one model and its data, trained under every schedule at every budget with every setting of
+/// the parameters, once per seed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spec {
+    pub name: String,
+    pub description: Option<String>,
+    pub model: Model,
+    pub data: Data,
+    pub training: Training,
+    /// At least one; none of them the same.
+    pub budgets: Vec<Budget>,
+    /// At least one, lists expanded; none of them the same.
+    pub schedules: Vec<Schedule>,
+    pub parameters: Parameters,
+    /// How often each setting is trained: seeds 0 to `seeds` − 1.
+    pub seeds: u64,
+    pub metric: Metric,
+    pub resources: Resources,
+    /// How often a trial is tried again after a failure that may pass.
+    pub retry: u32,
+}
+
+/// How a step is made and how long training takes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Training {
+    /// Samples per step, at least 1.
+    pub batch_size: u64,
+    /// What a budget of 100 % means.
+    pub full_budget: Length,
+    /// Momentum and weight decay are those of trials for which [`Parameters`] has no others.
+    pub optimizer: Optimizer,
+    /// Share of each trial's own budget, 0 ≤ warmup < 1.
+    pub warmup: f64,
+    /// The rate below which schedules do not go, at most the smallest peak.
+    pub eta_min: f64,
+    /// Between two points of the training loss; never [`Interval::End`].
+    pub log_every: Interval,
+    /// Between two evaluations; there is one at the end whatever this says.
+    pub evaluate: Interval,
+}
+
+/// Values to be tried, each combination of them; none of them twice.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameters {
+    /// Peak learning rates, at least one, each > 0 and finite as `f32`.
+    pub learning_rate: Vec<f64>,
+    /// ≥ 0; instead of the optimizer's.
+    pub weight_decay: Option<Vec<f64>>,
+    /// 0 ≤ momentum < 1; instead of the optimizer's.
+    pub momentum: Option<Vec<f64>>,
+}
+
+/// An amount of training; above 0. `Display` is `500 steps`, `1 epoch`, `2.5 epochs`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Length {
+    Steps(u64),
+    Epochs(f64),
+}
+
+/// The budget of a trial. `Display` is `50%`, `500 steps`, `2 epochs`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Budget {
+    /// Of the full budget, above 0 and at most 10.
+    Share(f64),
+    Length(Length),
+}
+
+/// How far apart points are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Interval {
+    /// Of the trial's own budget, above 0 and at most 1.
+    Share(f64),
+    Length(Length),
+    /// Only at the end.
+    End,
+}
+
+/// What trials are judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    pub name: MetricName,
+    pub goal: Goal,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricName {
+    Accuracy,
+    Loss,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    Maximize,
+    Minimize,
+}
+
+/// What a sweep may use; `None` is for the scheduler to choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Resources {
+    pub device: Device,
+    /// Trials at one time.
+    pub workers: Option<u32>,
+    /// Threads of each worker.
+    pub threads: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Device {
+    #[default]
+    Auto,
+    Cpu,
+}
+
+impl Length {
+    /// In steps, rounded to the nearest, at least 1.
+    pub fn steps(self, steps_per_epoch: u64) -> u64 {
+        match self {
+            Self::Steps(steps) => steps,
+            Self::Epochs(epochs) => nearest(epochs * steps_per_epoch as f64),
+        }
+    }
+}
+
+impl Budget {
+    /// In steps, rounded to the nearest, at least 1; shares are of `full`.
+    pub fn steps(self, full: Length, steps_per_epoch: u64) -> u64 {
+        match self {
+            Self::Share(share) => nearest(share * full.steps(steps_per_epoch) as f64),
+            Self::Length(length) => length.steps(steps_per_epoch),
+        }
+    }
+}
+
+impl Interval {
+    /// In steps of a trial that has `total`, rounded to the nearest, at least 1.
+    pub fn steps(self, total: u64, steps_per_epoch: u64) -> u64 {
+        match self {
+            Self::Share(share) => nearest(share * total as f64),
+            Self::Length(length) => length.steps(steps_per_epoch),
+            Self::End => total,
+        }
+    }
+}
+
+fn nearest(steps: f64) -> u64 {
+    steps.round().max(1.0) as u64
+}
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Steps(1) => f.write_str("1 step"),
+            Self::Steps(steps) => write!(f, "{steps} steps"),
+            Self::Epochs(1.0) => f.write_str("1 epoch"),
+            Self::Epochs(epochs) => write!(f, "{epochs} epochs"),
+        }
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Share(share) => f.write_str(&percent(*share)),
+            Self::Length(length) => length.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for MetricName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Accuracy => "accuracy",
+            Self::Loss => "loss",
+        })
+    }
+}

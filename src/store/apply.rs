@@ -1,0 +1,138 @@
+//! Keeping what the engine says happened. Each record must be able to follow what is kept already.
+
+use rusqlite::{Transaction, params};
+use sweep_wire::{Attempt, Point};
+
+use super::{StoreError, submit::integer};
+use crate::engine::{AttemptEnd, Millis, Record, TrialEnd, TrialId};
+
+pub(super) fn record(transaction: &Transaction<'_>, record: &Record) -> Result<(), StoreError> {
+    match record {
+        Record::AttemptStarted { attempt, trial, slot, pid, at } => {
+            attempt_started(transaction, *attempt, *trial, *slot, *pid, *at)
+        }
+        Record::Points { attempt, trial, points: values } => points(transaction, *attempt, *trial, values),
+        Record::AttemptEnded { attempt, trial, end, device_seconds, train_seconds, at } => {
+            let (end, message) = attempt_end(end);
+            let changed = transaction
+                .prepare_cached(
+                    "UPDATE attempt SET ended_at = ?3, end = ?4, message = ?5, device_seconds = ?6, train_seconds = ?7
+                     WHERE number = ?1 AND trial = ?2 AND ended_at IS NULL",
+                )?
+                .execute(params![integer(*attempt)?, trial, at, end, message, device_seconds, train_seconds])?;
+            expect(changed, || format!("attempt {attempt} of trial {trial} is not open and cannot end"))
+        }
+        Record::TrialQueued { trial, at } => {
+            let changed = transaction
+                .prepare_cached(
+                    "UPDATE trial SET status = 'queued' WHERE id = ?1 AND status IN ('queued', 'running')",
+                )?
+                .execute([trial])?;
+            expect(changed, || format!("trial {trial} is over and cannot wait"))?;
+            transaction
+                .prepare_cached("INSERT INTO event (at, kind, trial) VALUES (?1, 'queued', ?2)")?
+                .execute([at, trial])?;
+            Ok(())
+        }
+        Record::TrialEnded { trial, end, at } => {
+            let (status, reason) = trial_end(end);
+            let changed = transaction
+                .prepare_cached(
+                    "UPDATE trial SET status = ?2, reason = ?3, ended_at = ?4
+                     WHERE id = ?1 AND status IN ('queued', 'running')",
+                )?
+                .execute(params![trial, status, reason, at])?;
+            expect(changed, || format!("trial {trial} is over and cannot end again"))
+        }
+    }
+}
+
+fn attempt_started(
+    transaction: &Transaction<'_>,
+    attempt: Attempt,
+    trial: TrialId,
+    slot: u32,
+    pid: u32,
+    at: Millis,
+) -> Result<(), StoreError> {
+    let changed = transaction
+        .prepare_cached("UPDATE trial SET status = 'running' WHERE id = ?1 AND status = 'queued'")?
+        .execute([trial])?;
+    expect(changed, || format!("trial {trial} does not wait and cannot start"))?;
+    transaction.prepare_cached("DELETE FROM metric WHERE trial = ?1")?.execute([trial])?;
+    let inserted = transaction
+        .prepare_cached(
+            "INSERT INTO attempt (number, trial, slot, pid, started_at)
+             SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?1 > (SELECT coalesce(max(number), 0) FROM attempt)",
+        )?
+        .execute(params![integer(attempt)?, trial, slot, pid, at])?;
+    expect(inserted, || format!("attempt {attempt} is not above all earlier ones"))
+}
+
+fn points(
+    transaction: &Transaction<'_>,
+    attempt: Attempt,
+    trial: TrialId,
+    points: &[Point],
+) -> Result<(), StoreError> {
+    let is_open = transaction
+        .prepare_cached("SELECT 1 FROM attempt WHERE number = ?1 AND trial = ?2 AND ended_at IS NULL")?
+        .exists(params![integer(attempt)?, trial])?;
+    expect(usize::from(is_open), || {
+        format!("attempt {attempt} of trial {trial} is not open and measures nothing")
+    })?;
+    let mut insert = transaction
+        .prepare_cached("INSERT OR REPLACE INTO metric (trial, name, step, value) VALUES (?1, ?2, ?3, ?4)")?;
+    for point in points {
+        // SQLite turns NaN into NULL.
+        insert.execute(params![trial, point.name, integer(point.step)?, point.value])?;
+    }
+    Ok(())
+}
+
+/// Ends what a scheduler that went away has left open; its workers ended with it.
+pub(super) fn recover(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    let lost = transaction.execute(
+        "UPDATE attempt SET ended_at = max(started_at, CAST(unixepoch('subsec') * 1000 AS INTEGER)),
+             end = 'cancelled', message = 'scheduler went away'
+         WHERE ended_at IS NULL",
+        [],
+    )?;
+    transaction.execute("UPDATE trial SET status = 'queued' WHERE status = 'running'", [])?;
+    if lost > 0 {
+        transaction.execute(
+            "INSERT INTO event (at, kind, message)
+             VALUES (CAST(unixepoch('subsec') * 1000 AS INTEGER), 'recovered', ?1)",
+            [format!("{lost} attempts were open")],
+        )?;
+    }
+    Ok(())
+}
+
+fn attempt_end(end: &AttemptEnd) -> (&'static str, Option<String>) {
+    match end {
+        AttemptEnd::Done => ("done", None),
+        AttemptEnd::Diverged { step } => ("diverged", Some(diverged(*step))),
+        AttemptEnd::Failed { message } => ("failed", Some(message.clone())),
+        AttemptEnd::Cancelled { message } => ("cancelled", Some(message.clone())),
+    }
+}
+
+fn trial_end(end: &TrialEnd) -> (&'static str, Option<String>) {
+    match end {
+        TrialEnd::Done => ("done", None),
+        TrialEnd::Diverged { step } => ("diverged", Some(diverged(*step))),
+        TrialEnd::Failed { message } => ("failed", Some(message.clone())),
+    }
+}
+
+fn diverged(step: u64) -> String {
+    format!("the loss of step {step} was not finite")
+}
+
+fn expect(changed: usize, otherwise: impl FnOnce() -> String) -> Result<(), StoreError> {
+    match changed {
+        1 => Ok(()),
+        _ => Err(StoreError::Contradiction(otherwise())),
+    }
+}

@@ -1,0 +1,78 @@
+//! Rows of named columns: what a query gives, and what reports print.
+
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use super::StoreError;
+
+/// Each row has one value per column; a value is null, a number, a text, or an object of settings.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Table {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<Value>>,
+}
+
+impl Table {
+    #[must_use]
+    pub fn new(columns: &[&str]) -> Self {
+        Self { columns: columns.iter().map(|&column| column.to_owned()).collect(), rows: Vec::new() }
+    }
+
+    /// Keeps the rows whose column has this value, compared as numbers where both are.
+    ///
+    /// # Errors
+    /// No such column.
+    pub fn keep(&mut self, column: &str, value: &str) -> Result<(), StoreError> {
+        let index = self.index(column)?;
+        let number: Option<f64> = value.parse().ok();
+        self.rows.retain(|row| match (row[index].as_f64(), number) {
+            (Some(there), Some(asked)) => there == asked,
+            _ => plain(&row[index]) == value,
+        });
+        Ok(())
+    }
+
+    /// Sorts by a column, `-column` for the largest first; numbers before texts, nulls always last. Rows that are
+    /// equal keep their order.
+    ///
+    /// # Errors
+    /// No such column.
+    pub fn sort(&mut self, column: &str) -> Result<(), StoreError> {
+        let (column, descending) = column.strip_prefix('-').map_or((column, false), |column| (column, true));
+        let index = self.index(column)?;
+        self.rows.sort_by(|a, b| {
+            let (a, b) = (&a[index], &b[index]);
+            let order = order(a, b);
+            if descending && !a.is_null() && !b.is_null() { order.reverse() } else { order }
+        });
+        Ok(())
+    }
+
+    fn index(&self, column: &str) -> Result<usize, StoreError> {
+        self.columns.iter().position(|known| known == column).ok_or_else(|| StoreError::NoColumn {
+            column: column.to_owned(),
+            columns: self.columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", "),
+        })
+    }
+}
+
+fn order(a: &Value, b: &Value) -> Ordering {
+    match (a.as_f64(), b.as_f64()) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        _ => (a.is_null(), !a.is_number(), plain(a)).cmp(&(b.is_null(), !b.is_number(), plain(b))),
+    }
+}
+
+/// A value as text: an object as `key=value` pairs, null as nothing.
+#[must_use]
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Object(pairs) => {
+            pairs.iter().map(|(key, value)| format!("{key}={}", plain(value))).collect::<Vec<_>>().join(" ")
+        }
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,191 @@
+//! A sweep's life: trained once, asked about, killed, gone on with.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+
+#[test]
+fn a_sweep_is_trained_once_and_answers_questions() {
+    let place = Place::new();
+    place.spec(SPEC);
+    let first = place.sweep(&["run", "spec.yaml"]);
+    assert!(first.status.success(), "{}", stderr(&first));
+    let table = String::from_utf8(first.stdout.clone()).unwrap();
+    assert!(table.contains("uba(phi=1)") && table.contains("cosine") && table.contains("100%"), "{table}");
+    assert!(
+        stderr(&first).contains("short: 4 trials (2 schedules × 2 budgets × 1 seed), 132 steps"),
+        "{}",
+        stderr(&first)
+    );
+
+    let again = place.sweep(&["run", "spec.yaml"]);
+    assert!(stderr(&again).contains("nothing to train"), "{}", stderr(&again));
+    let attempts = place.json(&["sql", "SELECT count(*) AS attempts FROM attempts", "--format", "json"]);
+    assert_eq!(attempts, serde_json::json!([{"attempts": 4}]), "the second run trained nothing");
+
+    let results = place.json(&["results", "last", "--format", "json"]);
+    assert_eq!(results["version"], 1);
+    let rows = results["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 4);
+    for row in rows {
+        assert!(["uba(phi=1)", "cosine"].contains(&row["schedule"].as_str().unwrap()), "{row}");
+        assert!(["50%", "100%"].contains(&row["budget"].as_str().unwrap()), "{row}");
+        assert!(row["mean"].as_f64().unwrap() > 0.4, "ten classes, so chance is 0.1: {row}");
+        assert_eq!((&row["low"], &row["high"]), (&Value::Null, &Value::Null), "one seed has no interval");
+        assert_eq!(row["settings"]["learning_rate"], 0.1);
+    }
+
+    let steps = "SELECT trial, count(*) AS n, max(step) AS last FROM curves WHERE name = 'train/loss' GROUP BY trial ORDER BY n";
+    let curves = place.json(&["sql", steps, "--format", "json"]);
+    let counts: Vec<_> =
+        curves.as_array().unwrap().iter().map(|row| (row["n"].as_u64(), row["last"].as_u64())).collect();
+    assert_eq!(counts[0], (Some(22), Some(21)), "`log_every: 1 step` keeps every step of 50 % of 2 × 22");
+    assert_eq!(counts[3], (Some(44), Some(43)));
+    assert!(place.ok(&["list"]).contains("short"));
+    assert_eq!(place.ok(&["trials", "last"]).matches("done").count(), 4);
+    assert!(place.ok(&["show", "1"]).contains("seed"));
+}
+
+#[test]
+fn adding_a_schedule_trains_only_what_is_new() {
+    let place = Place::new();
+    place.spec(SPEC);
+    place.ok(&["run", "spec.yaml"]);
+    place.spec(&SPEC.replace("cosine]", "cosine, linear]"));
+    let more = place.sweep(&["run", "spec.yaml"]);
+    assert!(stderr(&more).contains("4 have results, 2 to train"), "{}", stderr(&more));
+    assert_eq!(place.json(&["results", "last", "--format", "json"])["rows"].as_array().unwrap().len(), 6);
+    assert_eq!(place.json(&["results", "1", "--format", "json"])["rows"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn another_home_makes_the_same_numbers() {
+    let query =
+        ["sql", "SELECT name, step, value FROM curves ORDER BY trial, name, step", "--format", "json"];
+    let numbers: Vec<_> = (0..2)
+        .map(|_| {
+            let place = Place::new();
+            // One worker, so that trials have the same numbers in both.
+            place.spec(&SPEC.replace("parameters:", "resources: {workers: 1, threads: 1}\nparameters:"));
+            place.ok(&["run", "spec.yaml"]);
+            place.json(&query)
+        })
+        .collect();
+    assert!(numbers[0].as_array().unwrap().len() > 100);
+    assert_eq!(numbers[0], numbers[1], "bit for bit");
+}
+
+#[test]
+fn a_sweep_that_was_killed_goes_on() {
+    let place = Place::new();
+    // Long enough to be killed in the middle: 40 trials.
+    let long = SPEC.replace("2 epochs", "20 epochs").replace("parameters:", "seeds: 10\nparameters:");
+    place.spec(&long);
+    let mut child = place.command(&["run", "spec.yaml"]).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let done = |place: &Place| {
+        let output = place.sweep(&[
+            "sql",
+            "SELECT count(*) AS n FROM trials WHERE status = 'done'",
+            "--format",
+            "json",
+        ]);
+        let rows: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        rows[0]["n"].as_u64().unwrap_or(0)
+    };
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while done(&place) < 3 {
+        assert!(
+            Instant::now() < deadline && child.try_wait().unwrap().is_none(),
+            "it ended before it was killed"
+        );
+        std::thread::yield_now();
+    }
+    child.kill().unwrap(); // SIGKILL
+    child.wait().unwrap();
+    let before = done(&place);
+    assert!((3..40).contains(&before), "{before}");
+    let kept = place.json(&[
+        "sql",
+        "SELECT trial, value FROM curves WHERE name = 'test/loss' ORDER BY trial",
+        "--format",
+        "json",
+    ]);
+
+    let rest = place.sweep(&["run", "spec.yaml"]);
+    assert!(rest.status.success(), "{}", stderr(&rest));
+    let expected = format!("{before} have results, {} to train", 40 - before);
+    assert!(stderr(&rest).contains(&expected), "{expected}: {}", stderr(&rest));
+    assert_eq!(done(&place), 40);
+    let attempts = "SELECT count(*) AS n FROM attempts WHERE \"end\" = 'done'";
+    assert_eq!(place.json(&["sql", attempts, "--format", "json"])[0]["n"], 40, "nothing was trained twice");
+    assert_eq!(
+        place.json(&["sql", "SELECT count(*) AS n FROM attempts WHERE \"end\" IS NULL", "--format", "json"])
+            [0]["n"],
+        0
+    );
+    for row in kept.as_array().unwrap().iter().filter(|row| !row["value"].is_null()) {
+        let query =
+            format!("SELECT count(*) AS n FROM curves WHERE trial = {} AND name = 'test/loss'", row["trial"]);
+        assert!(
+            place.json(&["sql", &query, "--format", "json"])[0]["n"].as_u64() >= Some(1),
+            "no result was lost"
+        );
+    }
+}
+
+#[test]
+fn a_run_that_diverges_is_a_result() {
+    let place = Place::new();
+    place.spec(&SPEC.replace("learning_rate: 0.1", "learning_rate: 1e6"));
+    let output = place.sweep(&["run", "spec.yaml"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("diverged"));
+    assert_eq!(place.ok(&["trials", "last"]).matches("diverged").count(), 4);
+    let again = place.sweep(&["run", "spec.yaml"]);
+    assert!(stderr(&again).contains("nothing to train"), "{}", stderr(&again));
+}
+
+#[test]
+fn output_modes_say_less() {
+    let place = Place::new();
+    place.spec(SPEC);
+    let quiet = place.sweep(&["run", "spec.yaml", "--output-mode", "quiet"]);
+    assert!(
+        quiet.status.success() && quiet.stdout.is_empty() && quiet.stderr.is_empty(),
+        "{}",
+        stderr(&quiet)
+    );
+    let json = place.json(&["--output-mode", "json", "run", "spec.yaml"]);
+    assert_eq!(json["rows"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn a_second_scheduler_is_refused() {
+    let place = Place::new();
+    place.spec(&SPEC.replace("2 epochs", "400 epochs"));
+    let mut first = place.command(&["run", "spec.yaml"]).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !place.home().join("sweep.db").exists() {
+        assert!(Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+    let second = place.sweep(&["run", "spec.yaml"]);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert_eq!(second.status.code(), Some(1), "{}", stderr(&second));
+    assert!(
+        stderr(&second).contains(&first.id().to_string()),
+        "it names who has the store: {}",
+        stderr(&second)
+    );
+}
+
+#[test]
+fn what_is_not_there_is_code_102() {
+    let place = Place::new();
+    assert_eq!(place.sweep(&["results"]).status.code(), Some(102));
+    place.spec(SPEC);
+    place.ok(&["run", "spec.yaml"]);
+    assert_eq!(place.sweep(&["results", "nothing-of-this-name"]).status.code(), Some(102));
+    assert_eq!(place.sweep(&["show", "999"]).status.code(), Some(102));
+}

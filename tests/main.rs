@@ -1,0 +1,11 @@
+//! All integration tests, in one binary: linking takes longer than running most of them.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on has failed")]
+
+mod cli;
+mod process;
+mod scheduler;
+mod sim;
+mod store;
+mod tidy;
+mod train;

@@ -1,0 +1,208 @@
+//! The engine under a virtual clock, with workers that do everything a process can do wrong. A seed decides
+//! all of it; a failure prints the seed.
+
+mod world;
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use sweep::engine::{Action, AttemptEnd, Drain, Event, Policy, Record, State, TrialEnd, WorkerRef};
+use sweep_wire::{FailureKind, FromWorker, PROTOCOL, Point, Progress};
+
+use world::World;
+
+fn hello(worker: WorkerRef) -> Event {
+    Event::Said { worker, message: FromWorker::Hello { protocol: PROTOCOL, worker: "w".into(), pid: 1 } }
+}
+
+fn progress(attempt: u64, step: u64) -> FromWorker {
+    let points = vec![Point { name: "train/loss".into(), step: step - 1, value: 1.0 }];
+    FromWorker::Progress(Progress { attempt, step, loss: 1.0, learning_rate: 0.1, step_ms: 1.0, points })
+}
+
+/// An engine with one worker that runs attempt 1 of trial 7, which has 10 steps.
+fn one_running() -> (State, WorkerRef) {
+    let mut state = State::new(Policy::default(), 1, 1);
+    let actions = state.step(0, Event::Submitted { trials: vec![(7, 10)] });
+    let [Action::Spawn { worker }] = actions[..] else { panic!("{actions:?}") };
+    state.step(1, Event::Spawned { worker, pid: 42 });
+    let actions = state.step(2, hello(worker));
+    let started = Record::AttemptStarted { attempt: 1, trial: 7, slot: 0, pid: 42, at: 2 };
+    assert_eq!(actions, [Action::Persist(started), Action::Assign { worker, attempt: 1, trial: 7 }]);
+    (state, worker)
+}
+
+fn said(state: &mut State, worker: WorkerRef, at: i64, message: FromWorker) -> Vec<Action> {
+    state.step(at, Event::Said { worker, message })
+}
+
+#[test]
+fn a_trial_ends_when_all_its_steps_have_arrived() {
+    let (mut state, worker) = one_running();
+    said(&mut state, worker, 10, progress(1, 10));
+    let actions =
+        said(&mut state, worker, 1002, FromWorker::Done { attempt: 1, steps: 10, train_seconds: 0.5 });
+    let end = Record::AttemptEnded {
+        attempt: 1,
+        trial: 7,
+        end: AttemptEnd::Done,
+        device_seconds: 1.0,
+        train_seconds: 0.5,
+        at: 1002,
+    };
+    let over = Record::TrialEnded { trial: 7, end: TrialEnd::Done, at: 1002 };
+    assert_eq!(actions, [Action::Persist(end), Action::Persist(over), Action::Release { worker }]);
+    assert!(!state.is_finished(), "the worker has not ended");
+    state.step(1003, Event::Exited { worker, how: "exit code 0".into() });
+    assert!(state.is_finished());
+}
+
+#[test]
+fn a_worker_that_reports_done_without_its_steps_is_not_believed() {
+    for (points_until, steps) in [(9, 10), (10, 9)] {
+        let (mut state, worker) = one_running();
+        said(&mut state, worker, 10, progress(1, points_until));
+        let actions =
+            said(&mut state, worker, 20, FromWorker::Done { attempt: 1, steps, train_seconds: 0.5 });
+        assert!(actions.contains(&Action::Kill { worker }), "{actions:?}");
+        assert!(state.trials.contains_key(&7), "the trial waits for another attempt");
+    }
+}
+
+#[test]
+fn late_messages_change_nothing() {
+    let (mut state, worker) = one_running();
+    let before = state.clone();
+    let old = WorkerRef { incarnation: 0, ..worker };
+    for (who, message) in [
+        (old, progress(1, 10)),
+        (old, FromWorker::Done { attempt: 1, steps: 10, train_seconds: 1.0 }),
+        (worker, FromWorker::Done { attempt: 99, steps: 10, train_seconds: 1.0 }),
+        (worker, FromWorker::Diverged { attempt: 99, step: 1, train_seconds: 1.0 }),
+        (worker, progress(99, 10)),
+    ] {
+        assert_eq!(said(&mut state, who, 2, message), []);
+    }
+    assert_eq!(state.late_messages, 5);
+    state.late_messages = 0;
+    assert_eq!(state, before);
+    let ghost = Event::Exited { worker: WorkerRef { slot: 9, incarnation: 1 }, how: String::new() };
+    assert_eq!(state.step(2, ghost), []);
+}
+
+#[test]
+fn a_failed_attempt_is_retried_and_then_given_up() {
+    let (mut state, mut worker) = one_running();
+    for attempt in 1..=3 {
+        said(&mut state, worker, 10, progress(attempt, 5));
+        let actions = state.step(20, Event::Exited { worker, how: "killed by SIGKILL".into() });
+        if attempt == 3 {
+            let message = "the worker died: killed by SIGKILL".to_owned();
+            let over = Record::TrialEnded { trial: 7, end: TrialEnd::Failed { message }, at: 20 };
+            assert!(actions.contains(&Action::Persist(over)), "{actions:?}");
+            assert!(state.is_finished());
+            return;
+        }
+        assert!(actions.contains(&Action::Persist(Record::TrialQueued { trial: 7, at: 20 })));
+        let actions = state.step(20_000 * attempt as i64, Event::Tick);
+        let [Action::Spawn { worker: next }] = actions[..] else { panic!("{actions:?}") };
+        worker = next;
+        state.step(20_000 * attempt as i64, hello(worker));
+    }
+}
+
+#[test]
+fn a_permanent_failure_is_not_retried() {
+    let (mut state, worker) = one_running();
+    let message =
+        FromWorker::Failed { attempt: 1, kind: FailureKind::Permanent, message: "no such file".into() };
+    said(&mut state, worker, 5, message);
+    assert_eq!((state.counts.failed, state.trials.len()), (1, 0));
+}
+
+#[test]
+fn silence_and_stalls_end_a_worker() {
+    let policy = Policy::default();
+    let (mut state, worker) = one_running();
+    assert_eq!(state.step(2 + policy.silence_ms, Event::Tick), []);
+    assert!(state.step(3 + policy.silence_ms, Event::Tick).contains(&Action::Kill { worker }));
+
+    let (mut state, worker) = one_running();
+    let mut now = 2;
+    while now < 2 + policy.stall_ms {
+        now += 1000;
+        let killed = said(&mut state, worker, now, FromWorker::Heartbeat).contains(&Action::Kill { worker });
+        assert_eq!(killed, now > 2 + policy.stall_ms, "at {now}");
+    }
+}
+
+#[test]
+fn an_environment_in_which_no_worker_lives_stops_the_sweep_with_one_message() {
+    let mut state = State::new(Policy::default(), 2, 1);
+    let mut actions = state.step(0, Event::Submitted { trials: (0..100).map(|trial| (trial, 10)).collect() });
+    let (mut now, mut told) = (0, Vec::new());
+    while !state.is_finished() {
+        now += 1000;
+        let spawned: Vec<_> = actions
+            .iter()
+            .filter_map(|action| match action {
+                Action::Spawn { worker } => Some(*worker),
+                _ => None,
+            })
+            .collect();
+        actions = state.step(now, Event::Tick);
+        for worker in spawned {
+            actions.extend(state.step(now, Event::Exited { worker, how: "exit code 127".into() }));
+        }
+        told.extend(actions.iter().filter(|action| matches!(action, Action::Tell(_))).cloned());
+        assert!(now < 1_000_000);
+    }
+    assert!(
+        matches!(&state.drain, Drain::Broken { reason } if reason.contains("exit code 127")),
+        "{:?}",
+        state.drain
+    );
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(state.trials.len(), 100, "no trial is blamed");
+}
+
+#[test]
+fn the_first_interrupt_lets_trials_finish_and_the_second_stops_them() {
+    let (mut state, worker) = one_running();
+    state.step(3, Event::Submitted { trials: vec![(8, 10)] });
+    state.step(5, Event::Interrupted);
+    assert_eq!(state.drain, Drain::NoNewTrials);
+    let stop = Action::Stop { worker, attempt: 1 };
+    assert_eq!(state.step(6, Event::Interrupted), [stop]);
+    let stopped = FromWorker::Failed { attempt: 1, kind: FailureKind::Stopped, message: "stopped".into() };
+    let actions = said(&mut state, worker, 7, stopped);
+    assert!(actions.contains(&Action::Persist(Record::TrialQueued { trial: 7, at: 7 })), "{actions:?}");
+    assert!(actions.contains(&Action::Release { worker }));
+    state.step(8, Event::Exited { worker, how: "exit code 0".into() });
+    assert!(state.is_finished());
+    assert_eq!(state.trials.len(), 2, "both wait for the next run");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever workers do, once they stop misbehaving every trial ends, once.
+    #[test]
+    fn after_the_faults_every_trial_ends(seed in any::<u64>()) {
+        let world = World::run(seed);
+        let mut ends = BTreeMap::new();
+        for record in &world.records {
+            if let Record::TrialEnded { trial, .. } = record {
+                *ends.entry(*trial).or_insert(0) += 1;
+            }
+        }
+        prop_assert_eq!(ends.len(), world.trials, "every trial ended; seed {}", seed);
+        prop_assert!(ends.values().all(|count| *count == 1), "and only once; seed {}", seed);
+        world.check_records();
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_records(seed in any::<u64>()) {
+        prop_assert_eq!(World::run(seed).records, World::run(seed).records);
+    }
+}

@@ -1,0 +1,13 @@
+//! What the store keeps, what it refuses, and what is read back and reported from it.
+
+#![allow(clippy::unwrap_used, reason = "the lint only knows functions marked `#[test]`")]
+
+mod apply;
+mod matrix;
+mod never_lost;
+mod open;
+mod query;
+mod results;
+mod submit;
+mod support;
+mod table;

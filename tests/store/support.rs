@@ -1,0 +1,112 @@
+//! A home folder, trials, and what happens to them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use sweep::{
+    engine::{AttemptEnd, Millis, Record, TrialEnd, TrialId},
+    plan::{PlannedTrial, SweepInfo},
+    store::{Store, Submission},
+};
+use sweep_wire::{Attempt, Data, Images, Init, Job, Loss, Model, Optimizer, Point, Sgd};
+use tempfile::TempDir;
+
+pub(crate) const NOW: Millis = 1_700_000_000_000;
+
+pub(crate) fn home() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+pub(crate) fn job() -> Job {
+    let images = || Images { images: "images.gz".into(), labels: "labels.gz".into() };
+    Job {
+        model: Model { onnx: "model.onnx".into(), loss: Loss::CrossEntropy, init: Init::KaimingNormal },
+        data: Data {
+            train: images(),
+            validation: None,
+            test: Some(images()),
+            normalize: None,
+            augment: Vec::new(),
+            shuffle: true,
+            split_seed: 0,
+        },
+        batch_size: 128,
+        optimizer: Optimizer::Sgd(Sgd { momentum: 0.9, nesterov: true, weight_decay: 5e-4 }),
+        threads: 1,
+    }
+}
+
+/// A trial whose key is made of its arguments.
+pub(crate) fn trial(schedule: &str, steps: u64, rate: f64, seed: u64) -> PlannedTrial {
+    PlannedTrial {
+        key: format!("{schedule} {steps} {rate} {seed}"),
+        schedule: schedule.to_owned(),
+        budget: format!("{}%", steps / 10),
+        steps,
+        settings: BTreeMap::from([("learning_rate".to_owned(), rate)]),
+        seed,
+        job: Arc::new(job()),
+        table: vec![rate as f32; steps as usize].into(),
+        log_every: 1,
+        evaluate: vec![steps],
+    }
+}
+
+pub(crate) fn info(name: &str) -> SweepInfo {
+    SweepInfo {
+        name: name.to_owned(),
+        description: None,
+        spec: format!("name: {name}"),
+        metric: "test/accuracy".to_owned(),
+        selection_metric: None,
+        maximize: true,
+    }
+}
+
+pub(crate) fn point(name: &str, step: u64, value: f64) -> Point {
+    Point { name: name.to_owned(), step, value }
+}
+
+pub(crate) fn started(attempt: Attempt, trial: TrialId) -> Record {
+    Record::AttemptStarted { attempt, trial, slot: 0, pid: 4711, at: NOW }
+}
+
+pub(crate) fn points(attempt: Attempt, trial: TrialId, points: Vec<Point>) -> Record {
+    Record::Points { attempt, trial, points }
+}
+
+pub(crate) fn attempt_ended(attempt: Attempt, trial: TrialId, end: AttemptEnd) -> Record {
+    Record::AttemptEnded { attempt, trial, end, device_seconds: 2.0, train_seconds: 1.5, at: NOW + 2000 }
+}
+
+pub(crate) fn trial_ended(trial: TrialId, end: TrialEnd) -> Record {
+    Record::TrialEnded { trial, end, at: NOW + 2000 }
+}
+
+/// Runs one trial to its end, in one batch.
+pub(crate) fn finish(store: &mut Store, trial: TrialId, accuracy: f64) {
+    let attempt = store.next_attempt().unwrap();
+    let records = [
+        started(attempt, trial),
+        points(attempt, trial, vec![point("train/loss", 0, 2.3), point("test/accuracy", 100, accuracy)]),
+        attempt_ended(attempt, trial, AttemptEnd::Done),
+        trial_ended(trial, TrialEnd::Done),
+    ];
+    store.apply(&records).unwrap();
+}
+
+pub(crate) fn diverge(store: &mut Store, trial: TrialId) {
+    let attempt = store.next_attempt().unwrap();
+    let records = [
+        started(attempt, trial),
+        attempt_ended(attempt, trial, AttemptEnd::Diverged { step: 7 }),
+        trial_ended(trial, TrialEnd::Diverged { step: 7 }),
+    ];
+    store.apply(&records).unwrap();
+}
+
+/// A store with these trials in a sweep called `a`.
+pub(crate) fn submitted(home: &TempDir, trials: &[PlannedTrial]) -> (Store, Submission) {
+    let mut store = Store::open_writer(home.path()).unwrap();
+    let submission = store.submit(&info("a"), trials, NOW).unwrap();
+    (store, submission)
+}

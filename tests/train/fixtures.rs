@@ -1,0 +1,99 @@
+//! The trainer follows PyTorch's own losses, and closely enough to notice what is slightly wrong.
+
+use super::*;
+
+/// How far a loss may be from PyTorch's.
+const TOLERANCE: f64 = 1e-3;
+
+fn losses(job: &Job, rates: &[f32]) -> Vec<f64> {
+    let mut trainer = Trainer::new(&engine(), job).unwrap();
+    let (outcome, points) = train(&mut trainer, &every_step(0, rates.len() as u64), rates);
+    assert_eq!(outcome, Outcome::Done);
+    values(&points, "train/loss")
+}
+
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+fn follows(name: &str, model: Option<&str>) {
+    let fixture = Fixture::read(name);
+    let job = fixture.job(model);
+    let mut trainer = Trainer::new(&engine(), &job).unwrap();
+    let (outcome, points) = train(&mut trainer, &every_step(0, fixture.losses.len() as u64), &fixture.rates);
+    assert_eq!(outcome, Outcome::Done);
+    let apart = distance(&values(&points, "train/loss"), &fixture.losses);
+    println!("{name} {model:?}: {apart:.2e} from PyTorch");
+    assert!(apart <= TOLERANCE, "{apart} from PyTorch");
+    let (loss, accuracy) = (values(&points, "test/loss"), values(&points, "test/accuracy"));
+    assert!(
+        (loss[0] - fixture.evaluation.loss).abs() <= 2.0 * TOLERANCE,
+        "{loss:?}, {:?}",
+        fixture.evaluation
+    );
+    assert!(
+        (accuracy[0] - fixture.evaluation.accuracy).abs() <= 0.003,
+        "{accuracy:?}, {:?}",
+        fixture.evaluation
+    );
+}
+
+#[test]
+fn an_mlp_follows_pytorch() {
+    follows("mlp", None);
+}
+
+#[test]
+fn a_lenet_follows_pytorch() {
+    follows("lenet", None);
+}
+
+#[test]
+fn a_resnet_follows_pytorch_from_either_exporter() {
+    follows("resnet8", None);
+    follows("resnet8", Some("resnet8-dynamo.onnx"));
+}
+
+#[test]
+fn the_comparison_notices_what_is_slightly_wrong() {
+    let fixture = Fixture::read("resnet8");
+    let job = fixture.job(None);
+    let shifted: Vec<f32> = fixture.rates.iter().copied().skip(1).chain([0.0]).collect();
+    assert!(distance(&losses(&job, &shifted), &fixture.losses) > 10.0 * TOLERANCE, "a schedule one step off");
+    let off: Vec<f32> = fixture.rates.iter().map(|rate| rate * 1.1).collect();
+    assert!(distance(&losses(&job, &off), &fixture.losses) > 10.0 * TOLERANCE, "a rate 10 % off");
+    let mut plain = job.clone();
+    let Optimizer::Sgd(sgd) = &mut plain.optimizer;
+    sgd.nesterov = false;
+    assert!(distance(&losses(&plain, &fixture.rates), &fixture.losses) > 10.0 * TOLERANCE, "no Nesterov");
+    let mut heavier = job.clone();
+    let Optimizer::Sgd(sgd) = &mut heavier.optimizer;
+    sgd.weight_decay *= 20.0;
+    assert!(distance(&losses(&heavier, &fixture.rates), &fixture.losses) > TOLERANCE, "another weight decay");
+}
+
+#[test]
+fn a_warm_trainer_repeats_itself_bit_for_bit() {
+    let fixture = Fixture::read("mlp");
+    let mut job = fixture.job(None);
+    (job.model.init, job.data.shuffle) = (Init::KaimingNormal, true);
+    let mut trainer = Trainer::new(&engine(), &job).unwrap();
+    let first = train(&mut trainer, &every_step(3, 20), &fixture.rates).1;
+    let other = train(&mut trainer, &every_step(4, 20), &fixture.rates).1;
+    let again = train(&mut trainer, &every_step(3, 20), &fixture.rates).1;
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+    let mut fresh = Trainer::new(&engine(), &job).unwrap();
+    assert_eq!(train(&mut fresh, &every_step(3, 20), &fixture.rates).1, first);
+}
+
+#[test]
+fn a_run_that_diverges_says_where() {
+    let fixture = Fixture::read("mlp");
+    let mut trainer = Trainer::new(&engine(), &fixture.job(None)).unwrap();
+    let (outcome, points) = train(&mut trainer, &every_step(0, 20), &[1e30; 20]);
+    let Outcome::Diverged { step } = outcome else { panic!("{outcome:?}") };
+    assert!((1..=3).contains(&step), "{step}");
+    assert_eq!(values(&points, "train/loss").len() as u64, step, "what came before is kept");
+}

@@ -1,0 +1,96 @@
+//! Training, against numbers that PyTorch made.
+
+mod fixtures;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sweep_trainer::{Control, Engine, Outcome, Trainer, runtime};
+use sweep_wire::{Data, Images, Init, Job, Loss, Model, Normalize, Optimizer, Point, Run};
+
+/// ONNX Runtime, fetched when this machine does not have it.
+pub(crate) fn engine() -> Engine {
+    let library =
+        runtime::ensure(&mut |line| println!("{line}")).unwrap_or_else(|e| panic!("{e}\n{}", e.hint()));
+    Engine::load(&library).unwrap()
+}
+
+pub(crate) fn fixture_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+/// What PyTorch did with a model; see `tests/fixtures/make.py`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Fixture {
+    model: PathBuf,
+    data: FixtureData,
+    batch_size: u64,
+    optimizer: Optimizer,
+    normalize: Normalize,
+    pub(crate) rates: Vec<f32>,
+    pub(crate) losses: Vec<f64>,
+    pub(crate) evaluation: Evaluation,
+}
+
+#[derive(Debug, Deserialize)]
+struct FixtureData {
+    train: Images,
+    test: Images,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Evaluation {
+    pub(crate) loss: f64,
+    pub(crate) accuracy: f64,
+}
+
+impl Fixture {
+    pub(crate) fn read(name: &str) -> Self {
+        let text = std::fs::read_to_string(fixture_dir().join(format!("{name}.json"))).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The fixture's job on one thread, with another model file if one is given.
+    pub(crate) fn job(&self, model: Option<&str>) -> Job {
+        let dir = fixture_dir();
+        let images =
+            |images: &Images| Images { images: dir.join(&images.images), labels: dir.join(&images.labels) };
+        let onnx = dir.join(model.map_or(self.model.as_path(), Path::new));
+        Job {
+            model: Model { onnx, loss: Loss::CrossEntropy, init: Init::Exported },
+            data: Data {
+                train: images(&self.data.train),
+                validation: None,
+                test: Some(images(&self.data.test)),
+                normalize: Some(self.normalize.clone()),
+                augment: vec![],
+                shuffle: false,
+                split_seed: 0,
+            },
+            batch_size: self.batch_size,
+            optimizer: self.optimizer,
+            threads: 1,
+        }
+    }
+}
+
+/// A run that logs every step and evaluates at the end.
+pub(crate) fn every_step(seed: u64, steps: u64) -> Run {
+    Run { seed, steps, table: PathBuf::new(), log_every: 1, evaluate: vec![steps] }
+}
+
+/// Trains one trial and gives all its points.
+pub(crate) fn train(trainer: &mut Trainer, run: &Run, rates: &[f32]) -> (Outcome, Vec<Point>) {
+    let mut points = Vec::new();
+    let (outcome, _) = trainer
+        .train(run, rates, &mut |update| {
+            points.extend(update.into_iter().flat_map(|update| update.points));
+            Control::Continue
+        })
+        .unwrap();
+    (outcome, points)
+}
+
+pub(crate) fn values(points: &[Point], name: &str) -> Vec<f64> {
+    points.iter().filter(|point| point.name == name).map(|point| point.value).collect()
+}

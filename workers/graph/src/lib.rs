@@ -1,0 +1,38 @@
+//! From an exported ONNX forward model to a training step and an evaluation pass, both plain ONNX.
+//!
+//! [`Model::decode`] reads the file; [`Model::probe`] writes a graph that the caller runs once at the real batch size,
+//! so that the extents of every value and the content of every constant are known; [`training_step`] and
+//! [`evaluation`] then write the two graphs. Everything is a pure function of its arguments: no runtime, no files, no clock.
+//!
+//! - `onnx`, `codec`: the messages of the file format and their translation. The only rooms that know field numbers.
+//! - `model`: the decoded model as (node, slot) values, what trains in it, and the probe graph. Never knows gradients.
+//! - `graph`: a graph under construction with a type and extents for every value, and its encoding. Nodes are appended,
+//!   never edited.
+//! - `forward`: the model into a graph, each operator in its one canonical form. Never emits a gradient.
+//! - `ops`: the index of operators. `grad`: one file of rules per family and the reverse walk. Rules speak standard
+//!   operators and the composites of `lower`; they never look at provider or opset.
+//! - `lower`: composites into the operators that a provider runs best.
+//! - `loss`, `optimizer`: the two ends of a step. `step`, `evaluation`: what is put together from all this.
+
+mod codec;
+mod error;
+mod evaluation;
+mod forward;
+mod grad;
+mod graph;
+mod loss;
+mod lower;
+mod model;
+mod onnx;
+mod ops;
+mod optimizer;
+mod options;
+mod step;
+mod tensor;
+
+pub use error::GraphError;
+pub use evaluation::{EvalGraph, evaluation, gradients};
+pub use model::{Model, Port, ProbeGraph, ProbeOutput};
+pub use options::{Loss, Lowering, Optimizer, StepOptions};
+pub use step::{Fresh, Mask, State, StateKind, StepGraph, training_step};
+pub use tensor::{DType, Probe, Probed, Tensor, TensorData};

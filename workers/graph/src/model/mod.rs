@@ -1,0 +1,125 @@
+//! The decoded forward model: `decode` reads it, `roles` says what trains, `probe` writes the graph that tells the
+//! extents of its values. Nothing here knows of gradients.
+
+mod decode;
+mod probe;
+mod roles;
+
+pub use probe::{ProbeGraph, ProbeOutput};
+pub(crate) use roles::{Parameter, Use};
+
+use crate::GraphError;
+use crate::graph::{Kind, Node, Value};
+use std::collections::{HashMap, HashSet};
+
+/// An exported forward model.
+#[derive(Debug, Clone)]
+pub struct Model {
+    input: Port,
+    output: Port,
+    /// Inputs and constants first, then operators in topological order; outputs are names, empty where unused.
+    pub(crate) nodes: Vec<Node<String>>,
+    pub(crate) source: Value,
+    pub(crate) sink: Value,
+    /// Version of the standard operators.
+    pub(crate) opset: i64,
+    /// Versions of other domains.
+    pub(crate) imports: Vec<(String, i64)>,
+    pub(crate) parameters: Vec<Parameter>,
+    /// Which input slots of which nodes read a parameter or running statistic.
+    pub(crate) uses: HashMap<(usize, usize), Use>,
+    /// Operator nodes whose outputs change with the input's elements or a parameter.
+    varying: HashSet<usize>,
+}
+
+/// The model's input or output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Its name in the file.
+    pub name: String,
+    /// Extents, `None` where they are dynamic.
+    pub dims: Vec<Option<usize>>,
+}
+
+impl Model {
+    /// Reads an ONNX model of opset 11 to 23 with its weights inside. Whatever the bytes are, this ends in a model or
+    /// an error.
+    pub fn decode(bytes: &[u8]) -> Result<Model, GraphError> {
+        decode::decode(bytes)
+    }
+
+    /// The one float input.
+    pub fn input(&self) -> &Port {
+        &self.input
+    }
+
+    /// The one output.
+    pub fn output(&self) -> &Port {
+        &self.output
+    }
+
+    /// The forward model in inference mode with every intermediate value as an output, to be run once at the real
+    /// batch size.
+    pub fn probe(&self) -> ProbeGraph {
+        probe::probe(self)
+    }
+
+    /// The name of a value.
+    pub(crate) fn name(&self, value: Value) -> &str {
+        &self.nodes[value.node].outputs[value.slot]
+    }
+
+    /// Whether a value is the same whatever the input's elements and the parameters are.
+    pub(crate) fn is_constant(&self, value: Value) -> bool {
+        !self.varying.contains(&value.node)
+    }
+
+    /// The nodes the output depends on, in topological order.
+    pub(crate) fn live(&self) -> Vec<usize> {
+        let mut seen = HashSet::new();
+        let mut queue = vec![self.sink.node];
+        while let Some(node) = queue.pop() {
+            if seen.insert(node) {
+                queue.extend(self.nodes[node].inputs.iter().flatten().map(|value| value.node));
+            }
+        }
+        let mut nodes: Vec<usize> = seen.into_iter().collect();
+        nodes.sort_unstable();
+        nodes
+    }
+
+    /// What looks wrong though it can be trained.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        roles::warnings(self)
+    }
+}
+
+/// Finds the nodes that vary: those that read the input or a parameter, directly or not. Extents are no content.
+fn varying(nodes: &[Node<String>], uses: &HashMap<(usize, usize), Use>) -> HashSet<usize> {
+    let mut varying = HashSet::new();
+    for (index, node) in nodes.iter().enumerate() {
+        let varies = match &node.kind {
+            Kind::Input(_) => true,
+            Kind::Constant(_) => false,
+            Kind::Op(op) => {
+                let reads = |(slot, input): (usize, &Option<Value>)| {
+                    uses.contains_key(&(index, slot))
+                        || input.is_some_and(|value| varying.contains(&value.node))
+                };
+                let random =
+                    op.kind.starts_with("Random") || op.kind == "Bernoulli" || op.kind == "Multinomial";
+                let content = match op.kind.as_str() {
+                    "Shape" | "Size" => 0,
+                    // Of its second input only the type matters.
+                    "CastLike" => 1,
+                    _ => node.inputs.len(),
+                };
+                random || node.inputs.iter().enumerate().take(content).any(reads)
+            }
+        };
+        if varies {
+            varying.insert(index);
+        }
+    }
+    varying
+}

@@ -1,0 +1,162 @@
+//! Central differences: the one check that every gradient rule has to pass.
+
+use crate::runtime;
+use std::collections::HashMap;
+use sweep_graph::{
+    Loss, Lowering, Model, Optimizer, Probe, StepOptions, Tensor, TensorData, gradients, training_step,
+};
+
+/// Largest difference between a gradient and its central difference, as a share of the gradient's norm.
+const DIFFERENCE: f64 = 2e-2;
+/// Largest difference between the lowerings, as a share of the gradient's largest element.
+const LOWERINGS: f32 = 1e-4;
+
+/// Distinct values in [-2, 2], evenly spaced and shuffled: no two are equal and none is 0, so that a small enough step
+/// crosses no kink of Relu or MaxPool.
+pub(crate) fn spread(shape: &[usize], seed: u64) -> Tensor {
+    let count: usize = shape.iter().product();
+    let mut values: Vec<f32> = (0..count).map(|i| 4.0 * (i as f32 + 0.5) / count as f32 - 2.0).collect();
+    if count % 2 == 1 {
+        values.iter_mut().for_each(|v| *v += 0.1 / count as f32);
+    }
+    let mut state = seed;
+    for i in (1..count).rev() {
+        values.swap(i, (random(&mut state) % (i as u64 + 1)) as usize);
+    }
+    Tensor::f32(shape, values)
+}
+
+/// splitmix64.
+fn random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+pub(crate) fn floats(tensor: &Tensor) -> &[f32] {
+    tensor.as_f32().unwrap()
+}
+
+/// Decodes and probes a model at an input.
+pub(crate) fn load(bytes: &[u8], input: &Tensor) -> (Model, Probe) {
+    let model = Model::decode(bytes).unwrap_or_else(|error| panic!("{error}"));
+    let probe = runtime::probe(&model, input);
+    (model, probe)
+}
+
+/// Checks the gradients of the values named in `held` (initialisers with their contents) and of the input `x`, in both
+/// lowerings.
+pub(crate) fn check(bytes: &[u8], input: &Tensor, held: &[(&str, Tensor)]) {
+    let (model, probe) = load(bytes, input);
+    let mut values: HashMap<&str, Tensor> = held.iter().cloned().collect();
+    values.insert("x", input.clone());
+    values.insert("weights", spread(&probe[&model.output().name].shape, 99));
+    let names: Vec<&str> = held.iter().map(|(name, _)| *name).chain(["x"]).collect();
+    let [mut cpu, portable] = [Lowering::Cpu, Lowering::Portable].map(|lowering| {
+        let bytes = gradients(&model, &probe, &names, lowering).unwrap_or_else(|error| panic!("{error}"));
+        runtime::open(&bytes)
+    });
+    let feed = |values: &HashMap<&str, Tensor>, graph: &mut runtime::Loaded| {
+        let known: Vec<(&str, &Tensor)> = values.iter().map(|(name, tensor)| (*name, tensor)).collect();
+        graph.run(&known)
+    };
+    let found = feed(&values, &mut cpu);
+    let other = feed(&values, &mut { portable });
+    for name in names {
+        let key = format!("d:{name}");
+        let (gradient, same) = (floats(&found[&key]), floats(&other[&key]));
+        let largest = gradient.iter().fold(1e-3f32, |a, b| a.max(b.abs()));
+        for (a, b) in gradient.iter().zip(same) {
+            assert!((a - b).abs() <= LOWERINGS * largest, "lowerings differ in `{name}`: {a} and {b}");
+        }
+        for seed in 0..3 {
+            differences(name, gradient, seed, &values, &mut |values| {
+                f64::from(floats(&feed(values, &mut cpu)["loss"])[0])
+            });
+        }
+    }
+}
+
+/// Compares the slope along one direction, every element moving by the same small step up or down.
+fn differences(
+    name: &str,
+    gradient: &[f32],
+    seed: u64,
+    values: &HashMap<&str, Tensor>,
+    loss: &mut dyn FnMut(&HashMap<&str, Tensor>) -> f64,
+) {
+    let count = gradient.len();
+    // A quarter of the spacing of `spread`, but not so small that float32 has nothing to tell.
+    let step = (1.0 / count as f32).clamp(1e-3, 1e-2);
+    let mut state = seed;
+    // The last direction moves one element alone.
+    let lone = (seed == 2).then(|| random(&mut state) as usize % count);
+    let direction: Vec<f32> = (0..count)
+        .map(|i| match lone {
+            Some(one) => f32::from(i == one),
+            None => {
+                if random(&mut state).is_multiple_of(2) {
+                    1.0
+                } else {
+                    -1.0
+                }
+            }
+        })
+        .collect();
+    let mut at = |sign: f32| {
+        let mut moved = values.clone();
+        let TensorData::F32(data) = &mut moved.get_mut(name).unwrap().data else {
+            panic!("`{name}` is no float")
+        };
+        data.iter_mut().zip(&direction).for_each(|(v, d)| *v += sign * step * d);
+        loss(&moved)
+    };
+    let (up, down) = (at(1.0), at(-1.0));
+    let slope = (up - down) / (2.0 * f64::from(step));
+    let expected: f64 = gradient.iter().zip(&direction).map(|(g, d)| f64::from(g * d)).sum();
+    let norm = gradient.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
+    let rounding = 1e-6 * (up.abs() + down.abs() + 1.0) / f64::from(step);
+    assert!(
+        (slope - expected).abs() <= DIFFERENCE * norm + rounding,
+        "gradient of `{name}`: {expected} along direction {seed}, but the difference is {slope} (norm {norm})"
+    );
+}
+
+/// Options of a plain step.
+pub(crate) fn options(batch: usize, optimizer: Optimizer) -> StepOptions {
+    StepOptions { batch, loss: Loss::CrossEntropy, optimizer, lowering: Lowering::Cpu }
+}
+
+/// SGD with nothing but a rate.
+pub(crate) const PLAIN: Optimizer = Optimizer::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+
+/// Trains some steps on one batch and returns each step's outputs; the state starts as exported.
+pub(crate) fn train(
+    bytes: &[u8],
+    input: &Tensor,
+    labels: &[i64],
+    optimizer: Optimizer,
+    rates: &[f32],
+) -> Vec<HashMap<String, Tensor>> {
+    let (model, probe) = load(bytes, input);
+    let step = training_step(&model, &probe, &options(labels.len(), optimizer)).unwrap();
+    let mut graph = runtime::open(&step.bytes);
+    let mut state: HashMap<String, Tensor> =
+        step.state.iter().map(|s| (s.name.clone(), Tensor::f32(&s.shape, s.exported.clone()))).collect();
+    let labels = Tensor::i64s(labels.to_vec());
+    let mut results = Vec::new();
+    for &rate in rates {
+        let rate = Tensor::f32(&[], vec![rate]);
+        let mut inputs: Vec<(&str, &Tensor)> =
+            state.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        inputs.extend([(step.input.as_str(), input), (&step.labels, &labels), (&step.rate, &rate)]);
+        let outputs = graph.run(&inputs);
+        for s in &step.state {
+            state.insert(s.name.clone(), outputs[&s.next].clone());
+        }
+        results.push(outputs);
+    }
+    results
+}

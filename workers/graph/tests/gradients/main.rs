@@ -1,0 +1,12 @@
+//! Gradient rules against central differences, whole steps against their formulas, and models that must be refused.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail as a test does")]
+
+mod check;
+mod convolution;
+mod elementwise;
+mod models;
+mod onnx;
+mod products;
+mod runtime;
+mod steps;

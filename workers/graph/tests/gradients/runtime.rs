@@ -1,0 +1,43 @@
+//! The one place that runs a graph: bytes and named tensors in, named tensors out.
+
+use std::collections::HashMap;
+
+use sweep_graph::{Model, Probe, Probed, Tensor};
+use sweep_trainer::{Engine, Graph, runtime};
+
+/// Runs `bytes` on the CPU.
+pub(crate) fn run(bytes: &[u8], inputs: &[(&str, &Tensor)]) -> HashMap<String, Tensor> {
+    open(bytes).run(inputs)
+}
+
+/// A model that is loaded.
+pub(crate) struct Loaded(Graph);
+
+/// Loads a model, with ONNX Runtime fetched where this machine does not have it.
+pub(crate) fn open(bytes: &[u8]) -> Loaded {
+    let library = runtime::ensure(&mut |_| {}).unwrap();
+    Loaded(Engine::load(&library).unwrap().open(bytes, true).unwrap())
+}
+
+impl Loaded {
+    /// Runs the model once.
+    pub(crate) fn run(&mut self, inputs: &[(&str, &Tensor)]) -> HashMap<String, Tensor> {
+        self.0.run(inputs).unwrap().into_iter().map(|(name, _, tensor)| (name, tensor)).collect()
+    }
+}
+
+/// Probes a model at this input.
+pub(crate) fn probe(model: &Model, input: &Tensor) -> Probe {
+    let graph = model.probe();
+    let mut values = run(&graph.bytes, &[(&model.input().name, input)]);
+    let probed =
+        |tensor: Tensor| Probed { dtype: tensor.dtype(), shape: tensor.shape.clone(), content: Some(tensor) };
+    let mut probe =
+        Probe::from([(model.input().name.clone(), Probed { content: None, ..probed(input.clone()) })]);
+    for output in graph.outputs {
+        let mut found = probed(values.remove(&output.name).unwrap());
+        found.content = found.content.filter(|_| output.constant);
+        probe.insert(output.name, found);
+    }
+    probe
+}

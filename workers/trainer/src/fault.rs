@@ -1,0 +1,30 @@
+//! What is wrong with a job, and which key of the spec is to blame.
+
+use sweep_wire::Rejection;
+
+/// A job that cannot be trained, however often it is tried.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    /// The key of the spec at fault, such as `data.train.labels`.
+    pub at: String,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl Fault {
+    pub(crate) fn new(at: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { at: at.into(), message: message.into(), hint: None }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<Fault> for Rejection {
+    fn from(fault: Fault) -> Self {
+        Self { at: fault.at, message: fault.message, hint: fault.hint }
+    }
+}

@@ -1,0 +1,25 @@
+//! The worker: reads assignments, loads data, trains graphs through ONNX Runtime.
+//!
+//! Enter at [`run_worker`]; one job after another stays loaded in a `Trainer`. `prepared` turns a job into
+//! graphs and data, `trainer` runs them, `evaluate` measures, `data` makes batches, `random` decides
+//! everything random, `engine` is the only place that makes sessions, `runtime` finds the library. Nothing
+//! here knows of schedules, sweeps or the store: a trial is a table of rates and a seed.
+
+mod data;
+mod engine;
+mod fault;
+mod init;
+mod prepared;
+mod random;
+pub mod runtime;
+mod trainer;
+mod worker;
+
+pub use engine::{Engine, EngineError, Graph};
+pub use fault::Fault;
+pub use trainer::{Control, Outcome, Trainer, Update};
+pub use worker::run_worker;
+
+/// Raised by hand when a change of this crate or of the graphs makes other numbers; results of another
+/// value are not reused.
+pub const NUMERICS: u32 = 1;

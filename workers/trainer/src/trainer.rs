@@ -1,0 +1,221 @@
+//! Trains trials of one job, one after another, with session, data and memory kept between them.
+
+mod buffers;
+
+use std::time::{Duration, Instant};
+
+use sweep_wire::{Facts, Job, Point, Run};
+
+use crate::{
+    data::{Order, Subset},
+    engine::{Engine, EngineError},
+    fault::Fault,
+    prepared::{Prepared, prepare},
+};
+use buffers::Buffers;
+
+/// At most this often does a trial report, so that fast steps don't drown the scheduler.
+const REPORT_EVERY: Duration = Duration::from_millis(250);
+
+/// The most points one report carries: a line stays far below the wire's limit.
+const MAX_POINTS: usize = 2000;
+
+/// What a trial has to say on its way.
+#[derive(Debug)]
+pub struct Update {
+    /// Steps done.
+    pub step: u64,
+    /// The last step's loss.
+    pub loss: f64,
+    pub learning_rate: f64,
+    /// Mean over the steps since the last update.
+    pub step_ms: f64,
+    pub points: Vec<Point>,
+}
+
+/// Whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    Continue,
+    Stop,
+}
+
+/// How a trial ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Outcome {
+    Done,
+    /// The loss of this step, or of the evaluation before it, was not finite.
+    Diverged {
+        step: u64,
+    },
+    Stopped,
+}
+
+/// A job, ready to train.
+pub struct Trainer {
+    job: Job,
+    prepared: Prepared,
+    buffers: Buffers,
+    facts: Facts,
+}
+
+impl Trainer {
+    /// Reads everything the job names and builds its sessions.
+    ///
+    /// # Errors
+    /// What is wrong, and which key of the spec says it.
+    pub fn new(engine: &Engine, job: &Job) -> Result<Self, Fault> {
+        let prepared = prepare(engine, job)?;
+        let buffers = Buffers::new(engine, &prepared, job.threads).map_err(|error| {
+            Fault::new("model.onnx", format!("ONNX Runtime refuses the training graph: {error}"))
+        })?;
+        let facts = prepared.facts(engine);
+        Ok(Self { job: job.clone(), prepared, buffers, facts })
+    }
+
+    #[must_use]
+    pub fn job(&self) -> &Job {
+        &self.job
+    }
+
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Trains one trial from its first step to its last; `rates` holds one learning rate per step. Returns how
+    /// it ended and the seconds spent in training steps.
+    ///
+    /// # Errors
+    /// ONNX Runtime failed.
+    pub fn train(
+        &mut self,
+        run: &Run,
+        rates: &[f32],
+        report: &mut dyn FnMut(Option<Update>) -> Control,
+    ) -> Result<(Outcome, f64), EngineError> {
+        self.buffers.reset(&self.prepared.step, self.job.model.init, run.seed)?;
+        let mut order = Order::new(run.seed, self.job.data.shuffle);
+        let mut progress = Progress::new();
+        for (step, rate) in (0..run.steps).zip(rates) {
+            if report(None) == Control::Stop {
+                return Ok((Outcome::Stopped, progress.seconds()));
+            }
+            if run.evaluate.contains(&step) && !self.evaluate(step, false, &mut progress.points)? {
+                return Ok((self.diverge(step, &mut progress, report), progress.seconds()));
+            }
+            let started = Instant::now();
+            let batch = order.batch(&self.prepared.sets.train, self.job.batch_size as usize, step);
+            let loss = self.buffers.step(&self.prepared, batch, run.seed, step, *rate)?;
+            progress.stepped(started.elapsed());
+            if !loss.is_finite() {
+                return Ok((self.diverge(step, &mut progress, report), progress.seconds()));
+            }
+            let loss = f64::from(loss);
+            if step % run.log_every == 0 || step + 1 == run.steps {
+                progress.points.push(Point { name: "train/loss".to_owned(), step, value: loss });
+            }
+            progress.report_if_due(step + 1, loss, f64::from(*rate), report);
+        }
+        if !self.evaluate(run.steps, true, &mut progress.points)? {
+            return Ok((self.diverge(run.steps, &mut progress, report), progress.seconds()));
+        }
+        progress.report(run.steps, report);
+        Ok((Outcome::Done, progress.seconds()))
+    }
+
+    fn diverge(
+        &self,
+        step: u64,
+        progress: &mut Progress,
+        report: &mut dyn FnMut(Option<Update>) -> Control,
+    ) -> Outcome {
+        progress.report(step, report);
+        Outcome::Diverged { step }
+    }
+
+    /// Adds the metrics of the weights after `step` updates; false where they are not finite. On the way the
+    /// validation set alone is measured if there is one; at the end every set is.
+    fn evaluate(&mut self, step: u64, last: bool, points: &mut Vec<Point>) -> Result<bool, EngineError> {
+        let sets = &self.prepared.sets;
+        let with_test = last || sets.validation.is_none();
+        let test = sets.test.as_ref().filter(|_| with_test);
+        for (name, set) in [("validation", sets.validation.as_ref()), ("test", test)] {
+            let Some(set) = set else { continue };
+            let (loss, accuracy) = measure(&mut self.buffers, &self.prepared, set)?;
+            if !loss.is_finite() {
+                return Ok(false);
+            }
+            points.push(Point { name: format!("{name}/loss"), step, value: loss });
+            points.push(Point { name: format!("{name}/accuracy"), step, value: accuracy });
+        }
+        Ok(true)
+    }
+}
+
+/// Mean loss and top-1 accuracy over all samples of a set, each counted once.
+fn measure(buffers: &mut Buffers, prepared: &Prepared, set: &Subset) -> Result<(f64, f64), EngineError> {
+    let (mut loss, mut correct) = (0.0, 0.0);
+    for start in (0..set.indices.len()).step_by(prepared.input_shape[0]) {
+        let (batch_loss, batch_correct) = buffers.evaluate(prepared, set, start)?;
+        loss += f64::from(batch_loss);
+        correct += f64::from(batch_correct);
+    }
+    let count = set.indices.len() as f64;
+    Ok((loss / count, correct / count))
+}
+
+/// What has happened since the last report.
+struct Progress {
+    points: Vec<Point>,
+    reported: Instant,
+    steps: u32,
+    since: Duration,
+    total: Duration,
+    last: (f64, f64),
+}
+
+impl Progress {
+    fn new() -> Self {
+        let zero = Duration::ZERO;
+        Self {
+            points: Vec::new(),
+            reported: Instant::now(),
+            steps: 0,
+            since: zero,
+            total: zero,
+            last: (0.0, 0.0),
+        }
+    }
+
+    fn stepped(&mut self, took: Duration) {
+        self.steps += 1;
+        self.since += took;
+        self.total += took;
+    }
+
+    fn seconds(&self) -> f64 {
+        self.total.as_secs_f64()
+    }
+
+    fn report_if_due(
+        &mut self,
+        done: u64,
+        loss: f64,
+        rate: f64,
+        report: &mut dyn FnMut(Option<Update>) -> Control,
+    ) {
+        self.last = (loss, rate);
+        if self.reported.elapsed() >= REPORT_EVERY || self.points.len() >= MAX_POINTS {
+            self.report(done, report);
+        }
+    }
+
+    fn report(&mut self, done: u64, report: &mut dyn FnMut(Option<Update>) -> Control) {
+        let step_ms = self.since.as_secs_f64() * 1e3 / f64::from(self.steps.max(1));
+        let (loss, learning_rate) = self.last;
+        let points = std::mem::take(&mut self.points);
+        report(Some(Update { step: done, loss, learning_rate, step_ms, points }));
+        (self.reported, self.steps, self.since) = (Instant::now(), 0, Duration::ZERO);
+    }
+}

@@ -1,0 +1,175 @@
+//! The worker's side of the protocol: lines in, lines out, one trial at a time.
+
+use std::{
+    collections::VecDeque,
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::Duration,
+};
+
+use sweep_wire::{Attempt, FailureKind, FromWorker, Job, MAX_LINE, PROTOCOL, Progress, Run, ToWorker};
+
+use crate::{Control, Engine, Outcome, Trainer, Update, fault::Fault};
+
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// Where messages go. A scheduler that no longer listens ends the worker.
+#[derive(Clone)]
+struct Sender(Arc<Mutex<Box<dyn Write + Send>>>);
+
+impl Sender {
+    fn send(&self, message: &FromWorker) -> std::io::Result<()> {
+        let mut line = serde_json::to_string(message)?;
+        line.push('\n');
+        let mut output = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        output.write_all(line.as_bytes())?;
+        output.flush()
+    }
+}
+
+/// Serves a scheduler until its input ends.
+///
+/// # Errors
+/// The output cannot be written; the scheduler is gone.
+pub fn run_worker(
+    engine: &Engine,
+    input: impl Read + Send + 'static,
+    output: impl Write + Send + 'static,
+) -> std::io::Result<()> {
+    let sender = Sender(Arc::new(Mutex::new(Box::new(output))));
+    let worker = format!("sweep {}", env!("CARGO_PKG_VERSION"));
+    sender.send(&FromWorker::Hello { protocol: PROTOCOL, worker, pid: std::process::id() })?;
+    let inbox = listen(input);
+    let heart = sender.clone();
+    thread::spawn(move || {
+        while heart.send(&FromWorker::Heartbeat).is_ok() {
+            thread::sleep(HEARTBEAT_EVERY);
+        }
+    });
+    Worker { engine: engine.clone(), sender, inbox, waiting: VecDeque::new(), trainer: None }.serve()
+}
+
+/// Reads lines on a thread of its own; the channel closes with the input or with the first line that is not
+/// a message, since nothing after it can be trusted.
+fn listen(input: impl Read + Send + 'static) -> mpsc::Receiver<ToWorker> {
+    let (tell, inbox) = mpsc::channel();
+    thread::spawn(move || {
+        let mut input = BufReader::new(input);
+        loop {
+            let mut line = Vec::new();
+            match input.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut line) {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {
+                    let Ok(message) = serde_json::from_slice(&line) else { return };
+                    if tell.send(message).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    });
+    inbox
+}
+
+struct Worker {
+    engine: Engine,
+    sender: Sender,
+    inbox: mpsc::Receiver<ToWorker>,
+    /// What arrived while a trial ran.
+    waiting: VecDeque<ToWorker>,
+    trainer: Option<Trainer>,
+}
+
+impl Worker {
+    fn serve(mut self) -> std::io::Result<()> {
+        while let Some(message) = self.waiting.pop_front().or_else(|| self.inbox.recv().ok()) {
+            match message {
+                ToWorker::Inspect { job } => {
+                    let answer = match self.trainer(&job) {
+                        Ok(trainer) => FromWorker::Facts(trainer.facts().clone()),
+                        Err(fault) => FromWorker::Rejected(fault.into()),
+                    };
+                    self.sender.send(&answer)?;
+                }
+                ToWorker::Assign { attempt, job, run } => self.attempt(attempt, &job, &run)?,
+                ToWorker::Stop { .. } => {} // what it stops has already ended
+            }
+        }
+        Ok(())
+    }
+
+    /// The loaded trainer if it is of this job, else a new one.
+    fn trainer(&mut self, job: &Job) -> Result<&mut Trainer, Fault> {
+        let trainer = match self.trainer.take() {
+            Some(trainer) if trainer.job() == job => trainer,
+            _ => Trainer::new(&self.engine, job)?,
+        };
+        Ok(self.trainer.insert(trainer))
+    }
+
+    fn attempt(&mut self, attempt: Attempt, job: &Job, run: &Run) -> std::io::Result<()> {
+        let failed = |kind, message| FromWorker::Failed { attempt, kind, message };
+        let rates = match rates(run) {
+            Ok(rates) => rates,
+            Err(message) => return self.sender.send(&failed(FailureKind::Permanent, message)),
+        };
+        if let Err(fault) = self.trainer(job) {
+            return self.sender.send(&failed(FailureKind::Permanent, fault.message));
+        }
+        self.sender.send(&FromWorker::Started { attempt })?;
+        let Self { trainer: Some(trainer), sender, inbox, waiting, .. } = self else { return Ok(()) };
+        let mut lost = false;
+        let result = trainer.train(run, &rates, &mut |update| {
+            let stop = stopped(attempt, inbox, waiting);
+            lost = lost || update.is_some_and(|update| sender.send(&progress(attempt, update)).is_err());
+            if lost || stop { Control::Stop } else { Control::Continue }
+        });
+        let message = match result {
+            Ok((Outcome::Done, train_seconds)) => {
+                FromWorker::Done { attempt, steps: run.steps, train_seconds }
+            }
+            Ok((Outcome::Diverged { step }, train_seconds)) => {
+                FromWorker::Diverged { attempt, step, train_seconds }
+            }
+            Ok((Outcome::Stopped, _)) => failed(FailureKind::Stopped, "stopped on request".to_owned()),
+            Err(error) => failed(FailureKind::Transient, format!("ONNX Runtime failed: {error}")),
+        };
+        self.sender.send(&message)
+    }
+}
+
+/// Whether this attempt was told to stop, or the scheduler went away.
+fn stopped(attempt: Attempt, inbox: &mpsc::Receiver<ToWorker>, waiting: &mut VecDeque<ToWorker>) -> bool {
+    loop {
+        match inbox.try_recv() {
+            Ok(ToWorker::Stop { attempt: other }) if other == attempt => return true,
+            Ok(ToWorker::Stop { .. }) => {}
+            Ok(message) => waiting.push_back(message),
+            Err(mpsc::TryRecvError::Empty) => return false,
+            Err(mpsc::TryRecvError::Disconnected) => return true,
+        }
+    }
+}
+
+fn progress(attempt: Attempt, update: Update) -> FromWorker {
+    let Update { step, loss, learning_rate, step_ms, points } = update;
+    FromWorker::Progress(Progress { attempt, step, loss, learning_rate, step_ms, points })
+}
+
+/// The trial's learning rates, one per step.
+fn rates(run: &Run) -> Result<Vec<f32>, String> {
+    let path = run.table.display();
+    let bytes =
+        fs::read(&run.table).map_err(|error| format!("the rate table `{path}` cannot be read: {error}"))?;
+    if bytes.len() as u64 != run.steps * 4 {
+        return Err(format!(
+            "the rate table `{path}` has {} bytes, not 4 for each of {} steps",
+            bytes.len(),
+            run.steps
+        ));
+    }
+    let chunks = bytes.as_chunks::<4>().0;
+    Ok(chunks.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+}

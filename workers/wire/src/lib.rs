@@ -1,0 +1,130 @@
+//! What the scheduler and a worker say to each other: one JSON object per line, over the worker's
+//! standard input and output. Types only; whoever reads or writes lines does it elsewhere.
+//!
+//! Enter at [`ToWorker`] and [`FromWorker`]. A worker is any program that speaks this; the scheduler
+//! trusts none of it further than the types say.
+
+mod job;
+
+pub use job::{Augment, Data, Images, Init, Job, Loss, Model, Normalize, Optimizer, Run, Sgd, Validation};
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The protocol version that both sides must share.
+pub const PROTOCOL: u32 = 1;
+
+/// The longest line either side reads, in bytes, the line feed included.
+pub const MAX_LINE: usize = 1 << 20;
+
+/// Numbers an attempt at a trial; it only grows within one store, so a late message of an old attempt
+/// is recognised and dropped.
+pub type Attempt = u64;
+
+/// From the scheduler to a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ToWorker {
+    /// Look at the model and the data, train nothing; answered by `facts` or `rejected`.
+    Inspect { job: Job },
+    /// Train one trial; answered by `started`, any number of `progress`, and one of `done`, `diverged`, `failed`.
+    Assign { attempt: Attempt, job: Job, run: Run },
+    /// Give up the running attempt, if it is this one; answered by `failed` with kind `stopped`.
+    Stop { attempt: Attempt },
+}
+
+/// From a worker to the scheduler.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum FromWorker {
+    /// The first line of every worker.
+    Hello { protocol: u32, worker: String, pid: u32 },
+    /// The answer to `inspect`: this job can be trained.
+    Facts(Facts),
+    /// The answer to `inspect`: this job cannot be trained.
+    Rejected(Rejection),
+    /// The attempt has everything it needs and its first step is next.
+    Started { attempt: Attempt },
+    /// What has happened since the last such message; at most a few a second.
+    Progress(Progress),
+    /// The attempt trained all its steps; all its points were sent before this.
+    Done { attempt: Attempt, steps: u64, train_seconds: f64 },
+    /// The loss of this step was not finite; the attempt is over and its trial has a result.
+    Diverged { attempt: Attempt, step: u64, train_seconds: f64 },
+    /// The attempt is over without a result.
+    Failed { attempt: Attempt, kind: FailureKind, message: String },
+    /// Still here, whatever the main thread is busy with.
+    Heartbeat,
+}
+
+/// Why an attempt ended without a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// It was told to stop.
+    Stopped,
+    /// The same would happen again: the model, the data or the assignment is at fault.
+    Permanent,
+    /// Another try may succeed.
+    Transient,
+}
+
+/// One value of one metric. `train/loss` at step t is the loss of step t's batch before its update;
+/// an evaluation at step t saw the weights after t updates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    pub name: String,
+    pub step: u64,
+    pub value: f64,
+}
+
+/// How far an attempt is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    pub attempt: Attempt,
+    /// Steps done so far.
+    pub step: u64,
+    /// The last step's loss.
+    pub loss: f64,
+    pub learning_rate: f64,
+    /// Mean over the steps since the last message, evaluations left out.
+    pub step_ms: f64,
+    pub points: Vec<Point>,
+}
+
+/// What only the model and the data can tell, found before anything is written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facts {
+    pub train_samples: u64,
+    pub validation_samples: u64,
+    pub test_samples: u64,
+    /// BLAKE3 of the model file, in hexadecimal.
+    pub model_hash: String,
+    /// BLAKE3 over the content of all data files, in hexadecimal.
+    pub data_hash: String,
+    /// Trainable parameters, counted in elements.
+    pub parameters: u64,
+    /// Raised by hand in the trainer when the numbers it produces change.
+    pub numerics: u32,
+    /// ONNX Runtime's version.
+    pub runtime: String,
+    /// The instruction sets that decide which kernels run, such as `x86_64 avx2 fma avx512f`.
+    pub cpu: String,
+    pub warnings: Vec<String>,
+}
+
+/// Why a job cannot be trained, and where the spec says so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rejection {
+    /// The key of the spec at fault, such as `data.train.labels`.
+    pub at: String,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// The path of a learning-rate table: little-endian `f32`, one row of one column per step.
+pub type TablePath = PathBuf;
