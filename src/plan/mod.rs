@@ -2,6 +2,8 @@
 //! table and its key. Enter at [`plan`]. Pure: same spec, facts and threads, same plan.
 
 mod key;
+#[cfg(test)]
+mod tests;
 mod trial;
 
 use std::{collections::BTreeMap, sync::Arc};

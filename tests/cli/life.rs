@@ -102,6 +102,13 @@ fn a_sweep_that_was_killed_goes_on() {
     }
     child.kill().unwrap(); // SIGKILL
     child.wait().unwrap();
+    let workers = place.json(&["sql", "SELECT DISTINCT pid FROM attempts", "--format", "json"]);
+    for worker in workers.as_array().unwrap() {
+        while Path::new("/proc").join(worker["pid"].to_string()).exists() {
+            assert!(Instant::now() < deadline, "worker {worker} outlives its scheduler");
+            std::thread::yield_now();
+        }
+    }
     let before = done(&place);
     assert!((3..40).contains(&before), "{before}");
     let kept = place.json(&[
@@ -188,4 +195,42 @@ fn what_is_not_there_is_code_102() {
     place.ok(&["run", "spec.yaml"]);
     assert_eq!(place.sweep(&["results", "nothing-of-this-name"]).status.code(), Some(102));
     assert_eq!(place.sweep(&["show", "999"]).status.code(), Some(102));
+}
+
+#[test]
+fn an_interrupt_lets_running_trials_finish_and_the_next_run_goes_on() {
+    let place = Place::new();
+    place.spec(&SPEC.replace("2 epochs", "20 epochs").replace("parameters:", "seeds: 10\nparameters:"));
+    let child = place.command(&["run", "spec.yaml"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let running = ["sql", "SELECT count(*) AS n FROM trials WHERE status = 'running'", "--format", "json"];
+    while !String::from_utf8_lossy(&place.sweep(&running).stdout).contains('2') {
+        assert!(Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(stderr(&output).contains("the same command goes on"), "{}", stderr(&output));
+    assert_eq!(place.json(&running)[0]["n"], 0);
+    let ends = place.json(&["sql", "SELECT DISTINCT \"end\" FROM attempts", "--format", "json"]);
+    assert_eq!(ends, serde_json::json!([{"end": "done"}]), "nothing was thrown away");
+    let rest = place.sweep(&["run", "spec.yaml"]);
+    assert!(rest.status.success() && stderr(&rest).contains("have results"), "{}", stderr(&rest));
+}
+
+#[test]
+fn seeds_are_paired_over_schedules_and_budgets() {
+    let place = Place::new();
+    place.spec(&SPEC.replace("parameters:", "seeds: 2\nparameters:"));
+    place.ok(&["run", "spec.yaml"]);
+    // The loss of the first batch, before its update: the same weights and the same samples.
+    let firsts = "SELECT t.seed, count(DISTINCT c.value) AS losses, count(*) AS trials FROM curves AS c \
+                  JOIN trials AS t ON t.trial = c.trial WHERE c.name = 'train/loss' AND c.step = 0 GROUP BY t.seed";
+    let rows = place.json(&["sql", firsts, "--format", "json"]);
+    assert_eq!(
+        rows,
+        serde_json::json!([{"seed": 0, "losses": 1, "trials": 4}, {"seed": 1, "losses": 1, "trials": 4}])
+    );
 }

@@ -2,6 +2,7 @@
 
 mod bad;
 mod life;
+mod runtime;
 
 use std::{
     fs,

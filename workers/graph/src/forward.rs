@@ -9,7 +9,7 @@ pub(crate) use window::Window;
 use crate::GraphError;
 use crate::graph::{Fact, Graph, Kind, Op, Value, unique};
 use crate::model::Model;
-use crate::step::{Fresh, Mask, StateKind};
+use crate::state::{Fresh, Mask, StateKind};
 use crate::tensor::{DType, Probe, Tensor};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -12,7 +12,8 @@
 //! - `ops`: the index of operators. `grad`: one file of rules per family and the reverse walk. Rules speak standard
 //!   operators and the composites of `lower`; they never look at provider or opset.
 //! - `lower`: composites into the operators that a provider runs best.
-//! - `loss`, `optimizer`: the two ends of a step. `step`, `evaluation`: what is put together from all this.
+//! - `loss`, `optimizer`: the two ends of a step. `state`: what passes from one step to the next. `step`, `evaluation`:
+//!   what is put together from all this.
 
 mod codec;
 mod error;
@@ -27,6 +28,7 @@ mod onnx;
 mod ops;
 mod optimizer;
 mod options;
+mod state;
 mod step;
 mod tensor;
 
@@ -34,5 +36,6 @@ pub use error::GraphError;
 pub use evaluation::{EvalGraph, evaluation, gradients};
 pub use model::{Model, Port, ProbeGraph, ProbeOutput};
 pub use options::{Loss, Lowering, Optimizer, StepOptions};
-pub use step::{Fresh, Mask, State, StateKind, StepGraph, training_step};
+pub use state::{Fresh, Mask, State, StateKind};
+pub use step::{StepGraph, training_step};
 pub use tensor::{DType, Probe, Probed, Tensor, TensorData};

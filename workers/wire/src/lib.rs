@@ -128,3 +128,54 @@ pub struct Rejection {
 
 /// The path of a learning-rate table: little-endian `f32`, one row of one column per step.
 pub type TablePath = PathBuf;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line of the protocol as it is on the pipe, and the message that it is. Another worker may be written against
+    /// these lines, so a change of one is a change of [`PROTOCOL`].
+    fn check(line: &str, message: &FromWorker) {
+        assert_eq!(serde_json::to_string(message).unwrap(), line);
+        assert_eq!(&serde_json::from_str::<FromWorker>(line).unwrap(), message);
+    }
+
+    #[test]
+    fn lines_from_a_worker() {
+        check(
+            r#"{"type":"hello","protocol":1,"worker":"sh","pid":7}"#,
+            &FromWorker::Hello { protocol: 1, worker: "sh".into(), pid: 7 },
+        );
+        check(r#"{"type":"heartbeat"}"#, &FromWorker::Heartbeat);
+        check(r#"{"type":"started","attempt":3}"#, &FromWorker::Started { attempt: 3 });
+        let points = vec![Point { name: "train/loss".into(), step: 9, value: 0.5 }];
+        let progress = Progress { attempt: 3, step: 10, loss: 0.5, learning_rate: 0.1, step_ms: 2.0, points };
+        check(
+            r#"{"type":"progress","attempt":3,"step":10,"loss":0.5,"learning_rate":0.1,"step_ms":2.0,"points":[{"name":"train/loss","step":9,"value":0.5}]}"#,
+            &FromWorker::Progress(progress),
+        );
+        check(
+            r#"{"type":"done","attempt":3,"steps":10,"train_seconds":0.25}"#,
+            &FromWorker::Done { attempt: 3, steps: 10, train_seconds: 0.25 },
+        );
+        check(
+            r#"{"type":"failed","attempt":3,"kind":"transient","message":"m"}"#,
+            &FromWorker::Failed { attempt: 3, kind: FailureKind::Transient, message: "m".into() },
+        );
+    }
+
+    #[test]
+    fn what_is_not_in_the_protocol_is_refused() {
+        for line in [
+            r#"{"type":"goodbye"}"#,
+            r#"{"type":"started"}"#,
+            r#"{"type":"started","attempt":-1}"#,
+            r#"{"type":"started","attempt":1,"path":"/etc/passwd"}"#,
+            r#"{"type":"diverged","attempt":1,"step":1,"train_seconds":NaN}"#,
+            "[]",
+            "",
+        ] {
+            assert!(serde_json::from_str::<FromWorker>(line).is_err(), "{line}");
+        }
+    }
+}

@@ -4,7 +4,7 @@
 use super::{Importer, Mode, Site, Window};
 use crate::GraphError;
 use crate::graph::{Attr, Fact, Kind, Op, Value};
-use crate::step::{Mask, StateKind};
+use crate::state::{Mask, StateKind};
 use crate::tensor::{DType, Tensor, TensorData};
 
 /// Adds the node that `site` describes and returns its outputs.

@@ -5,7 +5,7 @@
 
 use super::Model;
 use crate::graph::{Kind, Node, Value};
-use crate::step::{Fresh, StateKind};
+use crate::state::{Fresh, StateKind};
 use crate::tensor::Tensor;
 use std::collections::HashMap;
 
