@@ -17,15 +17,16 @@ use crate::{
 /// How often a line is printed where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// No pace is derived from less than this: workers are still loading.
-const PACE_AFTER: Duration = Duration::from_secs(5);
+/// No pace is derived from less than this.
+const PACE_AFTER: Duration = Duration::from_secs(3);
 
 /// Watches one run.
 pub(super) struct Progress {
     labels: HashMap<TrialId, (String, u64)>,
     trials: u64,
     steps: u64,
-    started: Instant,
+    /// When the first steps were seen, and how many: what comes before them is loading.
+    first: Option<(Instant, u64)>,
     /// Whether the first estimate was given.
     estimated: bool,
     view: View,
@@ -49,7 +50,7 @@ impl Progress {
         } else {
             View::Lines { last: Instant::now(), ended: 0 }
         };
-        Self { labels, trials, steps, started: Instant::now(), estimated: false, view }
+        Self { labels, trials, steps, first: None, estimated: false, view }
     }
 
     /// Shows where the run is.
@@ -63,18 +64,7 @@ impl Progress {
         let left = self.left(done);
         if let (Some(left), false) = (left, self.estimated) {
             self.estimated = true;
-            if let Some((_, running)) = state.running().find(|(_, running)| running.step_ms.is_some()) {
-                let ms = running.step_ms.unwrap_or_default();
-                let workers = state.running().count();
-                let plural = if workers == 1 { "" } else { "s" };
-                let line = format!(
-                    "{ms:.0} ms a step on {workers} worker{plural}: about {} in all",
-                    seconds(left.as_secs_f64())
-                );
-                if !matches!(self.view, View::Silent) {
-                    self.tell(&line);
-                }
-            }
+            self.announce(left, state);
         }
         match &mut self.view {
             View::Silent => {}
@@ -105,6 +95,15 @@ impl Progress {
         }
     }
 
+    /// The first estimate, which stays on the screen.
+    fn announce(&self, left: Duration, state: &State) {
+        let step_ms = state.running().find_map(|(_, running)| running.step_ms);
+        if let (Some(ms), false) = (step_ms, matches!(self.view, View::Silent)) {
+            let left = seconds(left.as_secs_f64());
+            self.tell(&format!("{ms:.0} ms a step in each worker: about {left} left"));
+        }
+    }
+
     /// Takes the bars away.
     pub(super) fn finish(self) {
         if let View::Bars { all, .. } = self.view {
@@ -115,18 +114,23 @@ impl Progress {
 
     fn tell(&self, line: &str) {
         match &self.view {
-            View::Bars { all, .. } => all.suspend(|| say(line)),
-            _ => say(line),
+            View::Bars { all, .. } => drop(all.println(line)),
+            View::Silent | View::Lines { .. } => say(line),
         }
     }
 
     /// How long the rest takes at the pace so far, once there is a pace.
-    fn left(&self, done: u64) -> Option<Duration> {
-        let elapsed = self.started.elapsed();
-        if done == 0 || elapsed < PACE_AFTER {
+    fn left(&mut self, done: u64) -> Option<Duration> {
+        let (since, before) = match self.first {
+            Some(first) => first,
+            None if done > 0 => *self.first.insert((Instant::now(), done)),
+            None => return None,
+        };
+        let elapsed = since.elapsed();
+        if done == before || elapsed < PACE_AFTER {
             return None;
         }
-        let rest = self.steps.saturating_sub(done) as f64 / done as f64;
+        let rest = self.steps.saturating_sub(done) as f64 / (done - before) as f64;
         Some(elapsed.mul_f64(rest))
     }
 }
@@ -137,12 +141,12 @@ fn bars(steps: u64, workers: u32) -> View {
         ProgressStyle::with_template(template).expect("the template is valid").progress_chars("━╸─")
     };
     let sweep = all.add(ProgressBar::new(steps));
-    sweep.set_style(style("sweep     {bar:24} {percent:>3}%  {msg}"));
+    sweep.set_style(style("sweep     {bar:20} {percent:>3}%  {msg}"));
     let workers = (1..=workers)
         .map(|number| {
             let bar = all.add(ProgressBar::new(1));
             bar.set_prefix(format!("worker {number}"));
-            bar.set_style(style("{prefix:<9} {bar:24} {percent:>3}%  {wide_msg}"));
+            bar.set_style(style("{prefix:<9} {bar:20} {percent:>3}%  {wide_msg}"));
             bar
         })
         .collect();
@@ -162,5 +166,6 @@ fn worker(bar: &ProgressBar, running: Option<&Running>, labels: &HashMap<TrialId
         (Some(loss), Some(rate)) => format!("loss {loss:.3} · rate {rate:.4}"),
         _ => "starting".to_owned(),
     };
-    bar.set_message(format!("{label} · {numbers}"));
+    // The numbers first: a narrow terminal cuts the end.
+    bar.set_message(format!("{numbers} · {label}"));
 }

@@ -146,11 +146,15 @@ fn headline(spec: &Spec, plan: &Plan, todo: &[(TrialId, PlannedTrial)], slots: C
         (_, 0) => format!("{steps} steps"),
         (left, reused) => format!("{reused} have results, {left} to train, {steps} steps"),
     };
-    let workers = count(slots.workers as usize, "worker");
-    let threads = count(slots.threads as usize, "thread");
-    let where_ = if todo.is_empty() { String::new() } else { format!(", {workers} of {threads}") };
+    let place = match todo.is_empty() {
+        true => String::new(),
+        false => {
+            let workers = count(slots.workers as usize, "worker");
+            format!("\n{workers} of {}", count(slots.threads as usize, "thread"))
+        }
+    };
     format!(
-        "{}: {} ({}), {work}{where_}",
+        "{}: {} ({}), {work}{place}",
         plan.info.name,
         count(plan.trials.len(), "trial"),
         factors.join(" × ")
