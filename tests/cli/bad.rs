@@ -31,7 +31,7 @@ fn specs_are_checked_before_anything_starts() {
 
 #[test]
 fn models_are_checked() {
-    refused(MODEL, "nowhere.onnx", "3:15", &["nowhere.onnx", "cannot be opened"]);
+    refused(MODEL, "nowhere.onnx", "3:15", &["nowhere.onnx", "does not exist", "hint: paths are relative"]);
     refused(MODEL, "ROOT/tests/fixtures/bad/not-onnx.onnx", "3:15", &["not-onnx.onnx", "hint:"]);
     refused(MODEL, "ROOT/tests/fixtures/bad/truncated.onnx", "3:15", &["truncated.onnx"]);
     refused(MODEL, "ROOT/tests/fixtures/bad/unknown-op.onnx", "3:15", &["Hardmax", "choose"]);
@@ -41,7 +41,7 @@ fn models_are_checked() {
 #[test]
 fn data_is_checked() {
     let bad = |name: &str| format!("ROOT/tests/fixtures/bad/{name}");
-    refused(IMAGES, "nowhere.gz", "5:19", &["nowhere.gz", "cannot be opened"]);
+    refused(IMAGES, "nowhere.gz", "5:19", &["nowhere.gz", "does not exist"]);
     refused(IMAGES, &bad("images-wrong-magic-idx3-ubyte.gz"), "5:19", &["not an IDX file"]);
     refused(IMAGES, &bad("images-too-short-idx3-ubyte.gz"), "5:19", &["truncated"]);
     refused(IMAGES, &bad("images-truncated-idx3-ubyte.gz"), "5:19", &["truncated"]);

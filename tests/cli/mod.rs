@@ -37,7 +37,9 @@ parameters: {learning_rate: 0.1}
 ";
 
 impl Place {
+    /// With ONNX Runtime there, so that no command has to tell that it fetches it.
     pub(crate) fn new() -> Self {
+        sweep_trainer::runtime::ensure(&mut |_| {}).unwrap();
         Self { dir: tempfile::tempdir().unwrap() }
     }
 

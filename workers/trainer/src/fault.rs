@@ -1,5 +1,7 @@
 //! What is wrong with a job, and which key of the spec is to blame.
 
+use std::path::Path;
+
 use sweep_wire::Rejection;
 
 /// A job that cannot be trained, however often it is tried.
@@ -15,6 +17,12 @@ pub struct Fault {
 impl Fault {
     pub(crate) fn new(at: impl Into<String>, message: impl Into<String>) -> Self {
         Self { at: at.into(), message: message.into(), hint: None }
+    }
+
+    /// A file that is not there.
+    pub(crate) fn missing(at: impl Into<String>, path: &Path) -> Self {
+        Self::new(at, format!("`{}` does not exist", path.display()))
+            .hint("paths are relative to the folder of the spec")
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -89,6 +89,9 @@ impl Prepared {
 fn read_model(job: &Job) -> Result<(Vec<u8>, Model), Fault> {
     let path = &job.model.onnx;
     let fault = |message: String| Fault::new("model.onnx", format!("`{}` {message}", path.display()));
+    if !path.exists() {
+        return Err(Fault::missing("model.onnx", path));
+    }
     let size = fs::metadata(path).map_err(|error| fault(format!("cannot be opened: {error}")))?.len();
     if size > MAX_MODEL {
         return Err(fault(format!("is larger than {} GiB, the most an ONNX file can be", MAX_MODEL >> 30)));

@@ -118,8 +118,12 @@ fn split(train: &mut Subset, share: f64, seed: u64) -> Result<Subset, Fault> {
 
 fn samples(images: &Images, at: &str) -> Result<Samples, Fault> {
     let read = |path: &Path, key: &str| {
+        let at = format!("{at}.{key}");
+        if !path.exists() {
+            return Err(Fault::missing(at, path));
+        }
         idx::read(path).map_err(|problem| {
-            Fault::new(format!("{at}.{key}"), format!("`{}` {problem}", path.display()))
+            Fault::new(at, format!("`{}` {problem}", path.display()))
                 .hint("IDX files of unsigned bytes can be read, gzipped or not")
         })
     };
