@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use crate::{daemon::SchedulerError, spec::SpecError, store::StoreError};
+use crate::{daemon::SchedulerError, report, spec::SpecError, store::StoreError};
 
 /// One error for people: what, an optional hint, and the exit code.
 #[derive(Debug)]
@@ -41,12 +41,10 @@ impl Failure {
 
     /// Prints the error and gives the exit code.
     pub(super) fn report(self) -> ExitCode {
-        let mut text = format!("error: {}\n", self.message);
+        say(&format!("error: {}", self.message));
         if let Some(hint) = self.hint {
-            text += &format!("\nhint: {hint}\n");
+            say(&format!("\nhint: {hint}"));
         }
-        // With standard error closed there is nobody left to tell.
-        let _ = io::stderr().write_all(text.as_bytes());
         ExitCode::from(self.code)
     }
 }
@@ -87,7 +85,9 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Writes a line to standard error; with that closed there is nobody to tell.
-pub(super) fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+/// Writes to standard error, without the control characters that names and messages from outside may hold; with
+/// that closed there is nobody to tell.
+pub(super) fn say(text: &str) {
+    let lines: Vec<_> = text.split('\n').map(report::escape).collect();
+    let _ = writeln!(io::stderr(), "{}", lines.join("\n"));
 }

@@ -11,7 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::failure::say;
 use crate::{
     engine::{Running, State, TrialId},
-    report::seconds,
+    report::{escape, seconds},
 };
 
 /// How often a line is printed where there is no terminal.
@@ -114,7 +114,7 @@ impl Progress {
 
     fn tell(&self, line: &str) {
         match &self.view {
-            View::Bars { all, .. } => drop(all.println(line)),
+            View::Bars { all, .. } => drop(all.println(escape(line))),
             View::Silent | View::Lines { .. } => say(line),
         }
     }
@@ -141,7 +141,7 @@ fn bars(steps: u64, workers: u32) -> View {
         ProgressStyle::with_template(template).expect("the template is valid").progress_chars("━╸─")
     };
     let sweep = all.add(ProgressBar::new(steps));
-    sweep.set_style(style("sweep     {bar:20} {percent:>3}%  {msg}"));
+    sweep.set_style(style("sweep     {bar:20} {percent:>3}%  {wide_msg}"));
     let workers = (1..=workers)
         .map(|number| {
             let bar = all.add(ProgressBar::new(1));

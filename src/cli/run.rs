@@ -54,7 +54,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         .build()
         .map_err(|error| Failure::internal(format!("cannot start: {error}")))?;
     runtime.block_on(async {
-        let facts = inspect(&command, &spec, &text, &args.spec, slots).await?;
+        let mut interrupts = interrupts()?;
+        let facts = tokio::select! {
+            facts = inspect(&command, &spec, &text, &args.spec, slots) => facts?,
+            Some(()) = interrupts.recv() => return Ok(ExitCode::from(INTERRUPTED)),
+        };
         let loud = global.output_mode == OutputMode::Cli;
         for warning in facts.warnings.iter().filter(|_| loud) {
             say(&format!("warning: {warning}"));
@@ -67,18 +71,24 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         if loud {
             say(&headline(&spec, &plan, &todo, slots));
         }
-        let broken = match todo.is_empty() {
-            true => None,
-            false => Some(train(store, global, &spec, command, slots, todo).await?),
-        };
-        finish(global, submission.sweep, broken, started)
+        let mut drain = None;
+        if !todo.is_empty() {
+            let workers = slots.workers.min(u32::try_from(todo.len()).unwrap_or(u32::MAX));
+            let policy = Policy { max_retries: spec.retry, ..Policy::default() };
+            let scheduler = Scheduler::new(store, &global.home, command, policy, workers, facts.contents)?;
+            drain = Some(train(scheduler, workers, loud, interrupts, todo).await?);
+        }
+        finish(global, submission.sweep, drain, started)
     })
 }
 
 fn read_spec(path: &Path) -> Result<String, Failure> {
     let unreadable = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
-    let size = fs::metadata(path).map_err(|error| unreadable(format!("cannot be opened: {error}")))?.len();
-    if size > spec::MAX_BYTES as u64 {
+    let metadata = fs::metadata(path).map_err(|error| unreadable(format!("cannot be opened: {error}")))?;
+    if !metadata.is_file() {
+        return Err(unreadable("is not a file".to_owned()));
+    }
+    if metadata.len() > spec::MAX_BYTES as u64 {
         return Err(unreadable(format!(
             "is larger than {} MiB, the most a spec can be",
             spec::MAX_BYTES >> 20
@@ -161,32 +171,27 @@ fn headline(spec: &Spec, plan: &Plan, todo: &[(TrialId, PlannedTrial)], slots: C
     )
 }
 
-/// Trains; gives back how the scheduler ended.
+/// Trains, showing how far it is; gives back how the scheduler ended.
 async fn train(
-    store: Store,
-    global: &Global,
-    spec: &Spec,
-    command: Vec<OsString>,
-    slots: CpuSlots,
+    scheduler: Scheduler,
+    workers: u32,
+    loud: bool,
+    interrupts: mpsc::Receiver<()>,
     todo: Vec<(TrialId, PlannedTrial)>,
 ) -> Result<Drain, Failure> {
     let label = |trial: &PlannedTrial| format!("{} · {} · seed {}", trial.schedule, trial.budget, trial.seed);
     let labels: HashMap<_, _> = todo.iter().map(|(id, trial)| (*id, (label(trial), trial.steps))).collect();
-    let workers = slots.workers.min(u32::try_from(todo.len()).unwrap_or(u32::MAX));
-    let mut progress = Progress::new(labels, workers, global.output_mode != OutputMode::Cli);
-    let policy = Policy { max_retries: spec.retry, ..Policy::default() };
-    let interrupts = interrupts()?;
-    let scheduler = Scheduler::new(store, &global.home, command, policy, workers)?;
+    let mut progress = Progress::new(labels, workers, !loud);
     let ended = scheduler.run(todo, interrupts, &mut |state, told| progress.show(state, told)).await;
     progress.finish();
     let (state, _store) = ended?;
     Ok(state.drain)
 }
 
-/// One message for each SIGINT or SIGTERM.
+/// One message for each SIGINT, SIGTERM or SIGHUP.
 fn interrupts() -> Result<mpsc::Receiver<()>, Failure> {
     let (tell, interrupts) = mpsc::channel(8);
-    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
         let mut signals =
             signal(kind).map_err(|error| Failure::internal(format!("cannot handle signals: {error}")))?;
         let tell = tell.clone();
@@ -198,17 +203,20 @@ fn interrupts() -> Result<mpsc::Receiver<()>, Failure> {
 /// The answer, and the exit code that goes with it.
 fn finish(global: &Global, sweep: i64, drain: Option<Drain>, started: Instant) -> Result<ExitCode, Failure> {
     let failed = results::print_sweep(global, sweep)?;
-    if global.output_mode == OutputMode::Cli {
-        say(&format!("finished in {}", seconds(started.elapsed().as_secs_f64())));
-    }
+    let logs = global.home.join("logs");
     match drain {
-        Some(Drain::Broken { reason }) => Err(Failure::internal(reason)
-            .hint(format!("what workers printed is in {}", global.home.join("logs").display()))),
+        Some(Drain::Broken { reason }) => {
+            Err(Failure::internal(reason).hint(format!("what workers printed is in {}", logs.display())))
+        }
         Some(Drain::NoNewTrials | Drain::Stop) => {
             say("interrupted; the same command goes on where this stopped");
             Ok(ExitCode::from(INTERRUPTED))
         }
-        _ if failed > 0 => Ok(ExitCode::from(SOME_FAILED)),
-        _ => Ok(ExitCode::SUCCESS),
+        _ => {
+            if global.output_mode == OutputMode::Cli {
+                say(&format!("finished in {}", seconds(started.elapsed().as_secs_f64())));
+            }
+            Ok(ExitCode::from(if failed > 0 { SOME_FAILED } else { 0 }))
+        }
     }
 }

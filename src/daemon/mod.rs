@@ -9,6 +9,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use sweep_wire::Contents;
 use tokio::{sync::mpsc, time};
 
 use crate::{
@@ -42,7 +43,8 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// A scheduler of `slots` workers, each started with `command`.
+    /// A scheduler of `slots` workers, each started with `command`; `contents` is what model and data were when the
+    /// trials were planned.
     ///
     /// # Errors
     /// The home folder cannot be written, or the store not be read.
@@ -52,10 +54,11 @@ impl Scheduler {
         command: Vec<OsString>,
         policy: Policy,
         slots: u32,
+        contents: Contents,
     ) -> Result<Self, SchedulerError> {
         // Bounded: a worker that floods is held up by its own pipe.
         let (sender, events) = mpsc::channel(256);
-        let executor = Local::new(command, home, sender)?;
+        let executor = Local::new(command, home, contents, sender)?;
         let state = State::new(policy, slots, store.next_attempt()?);
         Ok(Self { state, store, executor, trials: HashMap::new(), events })
     }

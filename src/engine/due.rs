@@ -2,13 +2,35 @@
 
 use super::{Action, Drain, Millis, Record, Running, Slot, State, WorkerRef};
 
+/// Ticks further apart than this mean that the scheduler itself was away.
+const AWAY_MS: Millis = 5_000;
+
 impl State {
+    /// Looks at the deadlines. Where the scheduler itself was away (suspended, or its machine asleep), what workers
+    /// said meanwhile is still unread, so the gap counts for nobody.
+    pub(super) fn on_tick(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        let gap = now - self.last_tick.unwrap_or(now);
+        self.last_tick = Some(now);
+        if gap > AWAY_MS {
+            for slot in &mut self.slots {
+                slot.postpone(gap);
+            }
+        }
+        self.watch(now, actions);
+    }
+
     /// Deadlines: silence, stalls, and workers that do not end when asked.
-    pub(super) fn watch(&mut self, now: Millis, actions: &mut Vec<Action>) {
+    fn watch(&mut self, now: Millis, actions: &mut Vec<Action>) {
         let policy = self.policy;
         for index in 0..self.slots.len() {
             let Some(worker) = self.worker_in(index) else { continue };
             let problem = match &mut self.slots[index] {
+                Slot::Busy { running, .. }
+                    if running.stopping.is_some_and(|at| now - at > policy.grace_ms) =>
+                {
+                    self.cancel(now, worker, "it did not stop when asked", actions);
+                    continue;
+                }
                 Slot::Ending { since, killed, .. } if !*killed && now - *since > policy.grace_ms => {
                     *killed = true;
                     actions.push(Action::Kill { worker });
@@ -21,11 +43,6 @@ impl State {
                 }
                 Slot::Busy { running, .. } if now - running.progressed > policy.stall_ms => {
                     format!("its trial made no step for {} s", (now - running.progressed) / 1000)
-                }
-                Slot::Busy { running, .. }
-                    if running.stopping.is_some_and(|at| now - at > policy.grace_ms) =>
-                {
-                    "it did not stop when asked".to_owned()
                 }
                 _ => continue,
             };

@@ -66,6 +66,22 @@ pub enum Slot {
     },
 }
 
+impl Slot {
+    /// Moves what deadlines are counted from.
+    pub(super) fn postpone(&mut self, by: Millis) {
+        match self {
+            Self::Empty { .. } => {}
+            Self::Starting { heard, .. } | Self::Idle { heard, .. } => *heard += by,
+            Self::Busy { heard, running, .. } => {
+                *heard += by;
+                running.progressed += by;
+                running.stopping = running.stopping.map(|since| since + by);
+            }
+            Self::Ending { since, .. } => *since += by,
+        }
+    }
+}
+
 /// An attempt at work.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Running {
@@ -129,6 +145,7 @@ pub struct State {
     pub(super) next_incarnation: u64,
     /// Workers in a row that died before a step was made.
     pub(super) start_failures: u32,
+    pub(super) last_tick: Option<Millis>,
     /// Messages of attempts or workers that are over.
     pub late_messages: u64,
 }
@@ -147,6 +164,7 @@ impl State {
             next_attempt,
             next_incarnation: 1,
             start_failures: 0,
+            last_tick: None,
             late_messages: 0,
         }
     }

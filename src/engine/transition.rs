@@ -24,10 +24,9 @@ impl State {
             Event::Said { worker, message } => self.on_said(now, worker, message, &mut actions),
             Event::Nonsense { worker, problem } => self.on_nonsense(now, worker, &problem, &mut actions),
             Event::Exited { worker, how } => self.on_exited(now, worker, &how, &mut actions),
-            Event::Tick => {}
+            Event::Tick => self.on_tick(now, &mut actions),
             Event::Interrupted => self.on_interrupted(now, &mut actions),
         }
-        self.watch(now, &mut actions);
         self.schedule(now, &mut actions);
         if cfg!(debug_assertions) {
             self.check();
@@ -201,6 +200,11 @@ impl State {
         if kind == FailureKind::Stopped && running.stopping.is_some() {
             return self.requeue(now, &running, AttemptEnd::Cancelled { message }, actions);
         }
+        if kind == FailureKind::Job {
+            self.requeue(now, &running, AttemptEnd::Cancelled { message: message.clone() }, actions);
+            self.stop_for(message, actions);
+            return;
+        }
         if kind == FailureKind::Permanent
             && let Some(trial) = self.trials.get_mut(&running.trial)
         {
@@ -268,12 +272,27 @@ impl State {
             Drain::Stop | Drain::Broken { .. } => {
                 for index in 0..self.slots.len() {
                     if let Some(worker) = self.worker_in(index) {
-                        self.on_nonsense(now, worker, "interrupted", actions);
+                        self.cancel(now, worker, "killed on request", actions);
                     }
                 }
                 Drain::Stop
             }
         };
+    }
+
+    /// Kills a worker without blaming its trial.
+    pub(super) fn cancel(
+        &mut self,
+        now: Millis,
+        worker: WorkerRef,
+        message: &str,
+        actions: &mut Vec<Action>,
+    ) {
+        if let Some(running) = self.take_running(worker) {
+            self.requeue(now, &running, AttemptEnd::Cancelled { message: message.to_owned() }, actions);
+        }
+        actions.push(Action::Kill { worker });
+        self.end_worker(now, worker, true);
     }
 
     /// An attempt ended without a result: its trial waits for another, or has failed for good.
@@ -309,10 +328,15 @@ impl State {
     fn count_start_failure(&mut self, how: &str, actions: &mut Vec<Action>) {
         self.start_failures += 1;
         if self.start_failures >= self.policy.max_start_failures && self.drain == Drain::No {
-            let reason = format!(
-                "{} workers in a row died before their first step; the last: {how}",
-                self.start_failures
-            );
+            let count = self.start_failures;
+            let reason = format!("{count} workers in a row died before their first step; the last: {how}");
+            self.stop_for(reason, actions);
+        }
+    }
+
+    /// Nothing of this sweep can be trained: what runs is stopped, and no trial is blamed.
+    fn stop_for(&mut self, reason: String, actions: &mut Vec<Action>) {
+        if !matches!(self.drain, Drain::Broken { .. }) {
             actions.push(Action::Tell(reason.clone()));
             self.drain = Drain::Broken { reason };
         }

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use sweep_wire::{Attempt, Run, ToWorker};
+use sweep_wire::{Attempt, Contents, Run, ToWorker};
 
 use crate::{
     engine::{Event, WorkerRef},
@@ -26,6 +26,8 @@ pub struct Local {
     tables: PathBuf,
     events: mpsc::Sender<Event>,
     processes: HashMap<WorkerRef, Process>,
+    /// What model and data were when the trials were planned.
+    contents: Contents,
 }
 
 impl Local {
@@ -33,11 +35,16 @@ impl Local {
     ///
     /// # Errors
     /// The folders cannot be made.
-    pub fn new(command: Vec<OsString>, home: &Path, events: mpsc::Sender<Event>) -> io::Result<Self> {
+    pub fn new(
+        command: Vec<OsString>,
+        home: &Path,
+        contents: Contents,
+        events: mpsc::Sender<Event>,
+    ) -> io::Result<Self> {
         let (logs, tables) = (home.join("logs"), home.join("tables"));
         fs::create_dir_all(&logs)?;
         fs::create_dir_all(&tables)?;
-        Ok(Self { command, logs, tables, events, processes: HashMap::new() })
+        Ok(Self { command, logs, tables, events, processes: HashMap::new(), contents })
     }
 
     /// Starts a worker and says how that went.
@@ -88,16 +95,17 @@ impl Local {
             evaluate: trial.evaluate.clone(),
         };
         if let Some(process) = self.processes.get(&worker) {
-            process.send(ToWorker::Assign { attempt, job: trial.job.as_ref().clone(), run });
+            let (job, expected) = (trial.job.as_ref().clone(), self.contents.clone());
+            process.send(ToWorker::Assign { attempt, job, expected, run });
         }
         Ok(())
     }
 
-    /// Writes a rate table unless it is there; equal tables share a file.
+    /// Writes a rate table unless it is there, whole; equal tables share a file.
     fn table(&self, rates: &Arc<[f32]>) -> io::Result<PathBuf> {
         let bytes: Vec<u8> = rates.iter().flat_map(|rate| rate.to_le_bytes()).collect();
         let path = self.tables.join(format!("{}.f32", blake3::hash(&bytes).to_hex()));
-        if !path.is_file() {
+        if fs::read(&path).ok().as_ref() != Some(&bytes) {
             let partial = path.with_extension("partial");
             fs::write(&partial, &bytes)?;
             fs::rename(&partial, &path)?;

@@ -19,9 +19,9 @@ pub fn key(trial: &PlannedTrial, facts: &Facts) -> String {
         "numerics": facts.numerics,
         "runtime": facts.runtime,
         "device": {"kind": "cpu", "features": facts.cpu, "threads": job.threads, "precision": "float32"},
-        "model": {"content": facts.model_hash, "loss": job.model.loss, "init": job.model.init},
+        "model": {"content": facts.contents.model, "loss": job.model.loss, "init": job.model.init},
         "data": {
-            "content": facts.data_hash,
+            "content": facts.contents.data,
             "test": job.data.test.is_some(),
             "validation": split,
             "normalize": job.data.normalize,

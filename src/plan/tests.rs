@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use sweep_wire::Contents;
+
 use super::*;
 
 const SPEC: &str = "
@@ -15,8 +17,7 @@ fn facts() -> Facts {
         train_samples: 8000,
         validation_samples: 0,
         test_samples: 2000,
-        model_hash: "model".into(),
-        data_hash: "data".into(),
+        contents: Contents { model: "model".into(), data: "data".into() },
         parameters: 10,
         numerics: 1,
         runtime: "1.32".into(),
@@ -134,8 +135,8 @@ fn the_metric_falls_back_on_what_there_is() {
 fn a_key_changes_with_everything_that_decides_a_result() {
     let base = with("").trials[0].key.clone();
     let other_facts = [
-        Facts { model_hash: "x".into(), ..facts() },
-        Facts { data_hash: "x".into(), ..facts() },
+        Facts { contents: Contents { model: "x".into(), ..facts().contents }, ..facts() },
+        Facts { contents: Contents { data: "x".into(), ..facts().contents }, ..facts() },
         Facts { numerics: 2, ..facts() },
         Facts { runtime: "x".into(), ..facts() },
         Facts { cpu: "x".into(), ..facts() },

@@ -12,8 +12,8 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, killpg},
-    unistd::Pid,
+    sys::signal::{Signal, kill, killpg},
+    unistd::{Pid, getpgrp},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
@@ -111,6 +111,13 @@ impl Process {
     pub fn kill(&self) {
         kill_group(self.pid);
     }
+}
+
+/// Ends this process at once, and its process group where it leads one.
+pub fn end_this() {
+    let this = Pid::this();
+    // Neither can fail for a process and its own group.
+    let _ = if getpgrp() == this { killpg(this, Signal::SIGKILL) } else { kill(this, Signal::SIGKILL) };
 }
 
 fn kill_group(pid: u32) {

@@ -121,9 +121,13 @@ fn grid(results: &Results) -> Grid {
     Grid { header, rows }
 }
 
-/// The best mean of a budget among rows that no seed diverged in, if there is a choice.
+/// The best mean of a budget among rows that no seed diverged in, if there is a choice. While seeds are missing, the
+/// row that has not had its worst seed yet would win.
 fn best(results: &Results, steps: u64) -> Option<f64> {
     let rows = results.rows.iter().filter(|row| row.steps == steps);
+    if rows.clone().any(|row| row.missing > 0) {
+        return None;
+    }
     let means: Vec<f64> = rows.filter(|row| row.diverged == 0).filter_map(|row| row.mean).collect();
     let best = means.iter().copied().reduce(|a, b| if better(b, a, results.maximize) { b } else { a });
     best.filter(|_| means.len() > 1)

@@ -29,8 +29,8 @@ pub fn show(trial: &TrialDetail) -> String {
             metric.value.map_or("not a number".to_owned(), |value| words::values(&[value], &metric.name));
         lines.push(("metric", format!("{} {value} at step {}", metric.name, metric.step)));
     }
-    if let [first, .., last] = trial.losses[..] {
-        lines.push(("loss", format!("{} {first:.4} → {last:.4}", sparkline(&trial.losses))));
+    if trial.losses.len() > 1 {
+        lines.push(("loss", sparkline(&trial.losses)));
     }
     for attempt in &trial.attempts {
         let mut text = format!("{} from {}, process {}", attempt.attempt, attempt.started, attempt.pid);

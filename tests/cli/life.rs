@@ -234,3 +234,54 @@ fn seeds_are_paired_over_schedules_and_budgets() {
         serde_json::json!([{"seed": 0, "losses": 1, "trials": 4}, {"seed": 1, "losses": 1, "trials": 4}])
     );
 }
+
+/// The good spec over copies of its data, which a test may change.
+fn with_own_data(place: &Place, spec: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("sweeps/data/digits");
+    for file in ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"] {
+        let name = format!("{file}-ubyte.gz");
+        fs::copy(root.join(&name), place.path().join(&name)).unwrap();
+    }
+    place.spec(&spec.replace("ROOT/sweeps/data/digits/", ""));
+}
+
+#[test]
+fn data_that_changes_during_a_run_is_not_trained_on() {
+    let place = Place::new();
+    with_own_data(
+        &place,
+        &SPEC.replace("2 epochs", "40 epochs").replace("parameters:", "seeds: 10\nparameters:"),
+    );
+    let child = place.command(&["run", "spec.yaml"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let running = ["sql", "SELECT pid FROM attempts WHERE \"end\" IS NULL", "--format", "json"];
+    let pids = loop {
+        let rows: Value = serde_json::from_slice(&place.sweep(&running).stdout).unwrap_or_default();
+        match rows.as_array() {
+            Some(rows) if rows.len() == 2 => break [rows[0]["pid"].to_string(), rows[1]["pid"].to_string()],
+            _ => assert!(Instant::now() < deadline),
+        }
+    };
+    for file in ["images-idx3", "labels-idx1"] {
+        let name = |set: &str| place.path().join(format!("{set}-{file}-ubyte.gz"));
+        fs::copy(name("t10k"), name("train")).unwrap();
+    }
+    assert!(Command::new("kill").arg("-9").args(pids).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("have changed since the sweep was planned"), "{}", stderr(&output));
+    let failed = "SELECT count(*) AS n FROM trials WHERE status = 'failed'";
+    assert_eq!(place.json(&["sql", failed, "--format", "json"])[0]["n"], 0, "no trial is blamed");
+}
+
+#[test]
+fn a_damaged_rate_table_is_written_again() {
+    let place = Place::new();
+    place.spec(SPEC);
+    place.ok(&["run", "spec.yaml"]);
+    for table in fs::read_dir(place.home().join("tables")).unwrap() {
+        fs::write(table.unwrap().path(), [0; 16]).unwrap();
+    }
+    place.spec(&SPEC.replace("parameters:", "seeds: 2\nparameters:"));
+    place.ok(&["run", "spec.yaml"]);
+}

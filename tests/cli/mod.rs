@@ -2,6 +2,7 @@
 
 mod bad;
 mod life;
+mod orphan;
 mod runtime;
 
 use std::{

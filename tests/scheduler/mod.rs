@@ -9,7 +9,7 @@ use sweep::{
     plan::{PlannedTrial, SweepInfo},
     store::{QueryLimits, Store, plain, query},
 };
-use sweep_wire::{Data, Images, Init, Job, Loss, Model, Optimizer, Sgd};
+use sweep_wire::{Contents, Data, Images, Init, Job, Loss, Model, Optimizer, Sgd};
 use tokio::sync::mpsc;
 
 /// A worker in shell: answers each assignment of a trial of ten steps, after `fault` had its chance.
@@ -26,7 +26,7 @@ done"#
     )
 }
 
-fn trial(number: u64) -> PlannedTrial {
+pub(crate) fn trial(number: u64) -> PlannedTrial {
     let images = Images { images: "i".into(), labels: "l".into() };
     let job = Job {
         model: Model { onnx: "m".into(), loss: Loss::CrossEntropy, init: Init::Exported },
@@ -77,7 +77,9 @@ async fn run(home: &Path, script: &str, policy: Policy, trials: u64, interrupt: 
     let submission = store.submit(&info, &planned, now()).unwrap();
     let todo = submission.trials.iter().map(|(id, _)| *id).zip(planned).collect();
     let command = vec!["sh".into(), "-c".into(), script.into()];
-    let scheduler = Scheduler::new(store, home, command, policy, 2).unwrap();
+    let scheduler =
+        Scheduler::new(store, home, command, policy, 2, Contents { model: "m".into(), data: "d".into() })
+            .unwrap();
     let (press, interrupts) = mpsc::channel(8);
     for _ in 0..interrupt {
         press.send(()).await.unwrap();

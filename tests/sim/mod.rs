@@ -120,20 +120,68 @@ fn a_permanent_failure_is_not_retried() {
     assert_eq!((state.counts.failed, state.trials.len()), (1, 0));
 }
 
+/// When a worker that does nothing but `say` each second is killed, if it is within `until`.
+fn killed_at(
+    state: &mut State,
+    worker: WorkerRef,
+    from: i64,
+    until: i64,
+    say: Option<FromWorker>,
+) -> Option<i64> {
+    (from..=until).step_by(1000).find(|now| {
+        if let Some(message) = &say {
+            said(state, worker, *now, message.clone());
+        }
+        state.step(*now, Event::Tick).contains(&Action::Kill { worker })
+    })
+}
+
 #[test]
 fn silence_and_stalls_end_a_worker() {
     let policy = Policy::default();
     let (mut state, worker) = one_running();
-    assert_eq!(state.step(2 + policy.silence_ms, Event::Tick), []);
-    assert!(state.step(3 + policy.silence_ms, Event::Tick).contains(&Action::Kill { worker }));
+    let silent = killed_at(&mut state, worker, 2, 1_000_000, None);
+    assert_eq!(silent, Some(2 + policy.silence_ms + 1000), "at the first tick after the limit");
 
     let (mut state, worker) = one_running();
-    let mut now = 2;
-    while now < 2 + policy.stall_ms {
-        now += 1000;
-        let killed = said(&mut state, worker, now, FromWorker::Heartbeat).contains(&Action::Kill { worker });
-        assert_eq!(killed, now > 2 + policy.stall_ms, "at {now}");
-    }
+    let stalled = killed_at(&mut state, worker, 2, 1_000_000, Some(FromWorker::Heartbeat));
+    assert_eq!(stalled, Some(2 + policy.stall_ms + 1000));
+    assert!(state.trials.contains_key(&7), "the trial waits for another attempt");
+}
+
+#[test]
+fn time_in_which_the_scheduler_was_away_counts_for_nobody() {
+    let policy = Policy::default();
+    let (mut state, worker) = one_running();
+    state.step(3, Event::Tick);
+    let back = 10 * policy.stall_ms;
+    let limit = back + policy.silence_ms;
+    assert_eq!(killed_at(&mut state, worker, back, limit - 1000, None), None);
+    assert_eq!(killed_at(&mut state, worker, limit, limit + 2000, None), Some(limit), "then the limit holds");
+}
+
+#[test]
+fn a_job_that_changed_stops_the_sweep_and_blames_no_trial() {
+    let (mut state, worker) = one_running();
+    let message =
+        FromWorker::Failed { attempt: 1, kind: FailureKind::Job, message: "the data has changed".into() };
+    let actions = said(&mut state, worker, 5, message);
+    assert!(actions.contains(&Action::Persist(Record::TrialQueued { trial: 7, at: 5 })), "{actions:?}");
+    assert!(actions.contains(&Action::Release { worker }), "{actions:?}");
+    assert!(matches!(&state.drain, Drain::Broken { reason } if reason == "the data has changed"));
+    assert_eq!((state.counts.failed, state.trials.len()), (0, 1));
+}
+
+#[test]
+fn a_third_interrupt_kills_and_blames_no_trial() {
+    let (mut state, worker) = one_running();
+    state.policy.max_retries = 0;
+    state.step(3, Event::Interrupted);
+    state.step(4, Event::Interrupted);
+    let actions = state.step(5, Event::Interrupted);
+    assert!(actions.contains(&Action::Kill { worker }), "{actions:?}");
+    assert!(actions.contains(&Action::Persist(Record::TrialQueued { trial: 7, at: 5 })), "{actions:?}");
+    assert_eq!(state.counts.failed, 0);
 }
 
 #[test]

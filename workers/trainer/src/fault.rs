@@ -21,7 +21,8 @@ impl Fault {
 
     /// A file that is not there.
     pub(crate) fn missing(at: impl Into<String>, path: &Path) -> Self {
-        Self::new(at, format!("`{}` does not exist", path.display()))
+        let problem = if path.exists() { "is not a file" } else { "does not exist" };
+        Self::new(at, format!("`{}` {problem}", path.display()))
             .hint("paths are relative to the folder of the spec")
     }
 

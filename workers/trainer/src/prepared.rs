@@ -6,7 +6,7 @@ use sweep_graph::{
     DType, EvalGraph, GraphError, Loss, Lowering, Model, Optimizer, Probe, Probed, StateKind, StepGraph,
     StepOptions, Tensor,
 };
-use sweep_wire::{Facts, Job};
+use sweep_wire::{Contents, Facts, Job};
 
 use crate::{
     NUMERICS,
@@ -75,8 +75,7 @@ impl Prepared {
             train_samples: self.sets.train.indices.len() as u64,
             validation_samples: count(&self.sets.validation),
             test_samples: count(&self.sets.test),
-            model_hash: self.model_hash.clone(),
-            data_hash: self.sets.hash.clone(),
+            contents: Contents { model: self.model_hash.clone(), data: self.sets.hash.clone() },
             parameters: parameters.map(|state| state.shape.iter().product::<usize>() as u64).sum(),
             numerics: NUMERICS,
             runtime: engine.version(),
@@ -89,7 +88,7 @@ impl Prepared {
 fn read_model(job: &Job) -> Result<(Vec<u8>, Model), Fault> {
     let path = &job.model.onnx;
     let fault = |message: String| Fault::new("model.onnx", format!("`{}` {message}", path.display()));
-    if !path.exists() {
+    if !path.is_file() {
         return Err(Fault::missing("model.onnx", path));
     }
     let size = fs::metadata(path).map_err(|error| fault(format!("cannot be opened: {error}")))?.len();
@@ -98,7 +97,12 @@ fn read_model(job: &Job) -> Result<(Vec<u8>, Model), Fault> {
     }
     let bytes = fs::read(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
     let model = Model::decode(&bytes).map_err(|error| {
-        fault(format!("cannot be used: {error}")).hint("`torch.onnx.export` writes files that can be trained")
+        let fault = fault(format!("cannot be used: {error}"));
+        match fault.message.contains("hint:") {
+            true => fault,
+            false => fault
+                .hint("`torch.onnx.export(…, dynamo=False, training=…)` writes files that can be trained"),
+        }
     })?;
     Ok((bytes, model))
 }

@@ -9,11 +9,16 @@ use std::{
     time::Duration,
 };
 
-use sweep_wire::{Attempt, FailureKind, FromWorker, Job, MAX_LINE, PROTOCOL, Progress, Run, ToWorker};
+use sweep_wire::{
+    Attempt, Contents, FailureKind, FromWorker, Job, MAX_LINE, PROTOCOL, Progress, Run, ToWorker,
+};
 
 use crate::{Control, Engine, Outcome, Trainer, Update, fault::Fault};
 
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a worker without a scheduler may take to come to its end.
+const ORPHAN_GRACE: Duration = Duration::from_secs(2);
 
 /// Where messages go. A scheduler that no longer listens ends the worker.
 #[derive(Clone)]
@@ -29,7 +34,8 @@ impl Sender {
     }
 }
 
-/// Serves a scheduler until its input ends.
+/// Serves a scheduler until its input ends. `end` ends the process; it is called where the process still runs a
+/// while after its input ended, because it hangs in a file or in ONNX Runtime.
 ///
 /// # Errors
 /// The output cannot be written; the scheduler is gone.
@@ -37,11 +43,12 @@ pub fn run_worker(
     engine: &Engine,
     input: impl Read + Send + 'static,
     output: impl Write + Send + 'static,
+    end: impl FnOnce() + Send + 'static,
 ) -> std::io::Result<()> {
     let sender = Sender(Arc::new(Mutex::new(Box::new(output))));
     let worker = format!("sweep {}", env!("CARGO_PKG_VERSION"));
     sender.send(&FromWorker::Hello { protocol: PROTOCOL, worker, pid: std::process::id() })?;
-    let inbox = listen(input);
+    let inbox = listen(input, end);
     let heart = sender.clone();
     thread::spawn(move || {
         while heart.send(&FromWorker::Heartbeat).is_ok() {
@@ -53,24 +60,34 @@ pub fn run_worker(
 
 /// Reads lines on a thread of its own; the channel closes with the input or with the first line that is not
 /// a message, since nothing after it can be trusted.
-fn listen(input: impl Read + Send + 'static) -> mpsc::Receiver<ToWorker> {
+fn listen(
+    input: impl Read + Send + 'static,
+    end: impl FnOnce() + Send + 'static,
+) -> mpsc::Receiver<ToWorker> {
     let (tell, inbox) = mpsc::channel();
     thread::spawn(move || {
-        let mut input = BufReader::new(input);
-        loop {
-            let mut line = Vec::new();
-            match input.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut line) {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {
-                    let Ok(message) = serde_json::from_slice(&line) else { return };
-                    if tell.send(message).is_err() {
-                        return;
-                    }
+        forward(input, &tell);
+        drop(tell);
+        thread::sleep(ORPHAN_GRACE);
+        end();
+    });
+    inbox
+}
+
+fn forward(input: impl Read, tell: &mpsc::Sender<ToWorker>) {
+    let mut input = BufReader::new(input);
+    loop {
+        let mut line = Vec::new();
+        match input.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {
+                let Ok(message) = serde_json::from_slice(&line) else { return };
+                if tell.send(message).is_err() {
+                    return;
                 }
             }
         }
-    });
-    inbox
+    }
 }
 
 struct Worker {
@@ -93,7 +110,9 @@ impl Worker {
                     };
                     self.sender.send(&answer)?;
                 }
-                ToWorker::Assign { attempt, job, run } => self.attempt(attempt, &job, &run)?,
+                ToWorker::Assign { attempt, job, expected, run } => {
+                    self.attempt(attempt, &job, &expected, &run)?
+                }
                 ToWorker::Stop { .. } => {} // what it stops has already ended
             }
         }
@@ -109,14 +128,26 @@ impl Worker {
         Ok(self.trainer.insert(trainer))
     }
 
-    fn attempt(&mut self, attempt: Attempt, job: &Job, run: &Run) -> std::io::Result<()> {
+    fn attempt(
+        &mut self,
+        attempt: Attempt,
+        job: &Job,
+        expected: &Contents,
+        run: &Run,
+    ) -> std::io::Result<()> {
         let failed = |kind, message| FromWorker::Failed { attempt, kind, message };
         let rates = match rates(run) {
             Ok(rates) => rates,
             Err(message) => return self.sender.send(&failed(FailureKind::Permanent, message)),
         };
-        if let Err(fault) = self.trainer(job) {
-            return self.sender.send(&failed(FailureKind::Permanent, fault.message));
+        let problem = match self.trainer(job) {
+            Ok(trainer) if trainer.facts().contents == *expected => None,
+            Ok(_) => Some("model or data have changed since the sweep was planned".to_owned()),
+            Err(fault) => Some(fault.message),
+        };
+        if let Some(problem) = problem {
+            self.trainer = None;
+            return self.sender.send(&failed(FailureKind::Job, problem));
         }
         self.sender.send(&FromWorker::Started { attempt })?;
         let Self { trainer: Some(trainer), sender, inbox, waiting, .. } = self else { return Ok(()) };

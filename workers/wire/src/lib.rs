@@ -29,7 +29,8 @@ pub enum ToWorker {
     /// Look at the model and the data, train nothing; answered by `facts` or `rejected`.
     Inspect { job: Job },
     /// Train one trial; answered by `started`, any number of `progress`, and one of `done`, `diverged`, `failed`.
-    Assign { attempt: Attempt, job: Job, run: Run },
+    /// `expected` is what the job was when it was inspected.
+    Assign { attempt: Attempt, job: Job, expected: Contents, run: Run },
     /// Give up the running attempt, if it is this one; answered by `failed` with kind `stopped`.
     Stop { attempt: Attempt },
 }
@@ -68,6 +69,8 @@ pub enum FailureKind {
     Permanent,
     /// Another try may succeed.
     Transient,
+    /// Model or data are gone or not what was inspected: no trial is at fault, and none of this sweep can go on.
+    Job,
 }
 
 /// One value of one metric. `train/loss` at step t is the loss of step t's batch before its update;
@@ -101,10 +104,7 @@ pub struct Facts {
     pub train_samples: u64,
     pub validation_samples: u64,
     pub test_samples: u64,
-    /// BLAKE3 of the model file, in hexadecimal.
-    pub model_hash: String,
-    /// BLAKE3 over the content of all data files, in hexadecimal.
-    pub data_hash: String,
+    pub contents: Contents,
     /// Trainable parameters, counted in elements.
     pub parameters: u64,
     /// Raised by hand in the trainer when the numbers it produces change.
@@ -114,6 +114,16 @@ pub struct Facts {
     /// The instruction sets that decide which kernels run, such as `x86_64 avx2 fma avx512f`.
     pub cpu: String,
     pub warnings: Vec<String>,
+}
+
+/// What the files of a job hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contents {
+    /// BLAKE3 of the model file, in hexadecimal.
+    pub model: String,
+    /// BLAKE3 over the content of all data files, in hexadecimal.
+    pub data: String,
 }
 
 /// Why a job cannot be trained, and where the spec says so.

@@ -199,12 +199,14 @@ impl Scope<'_> {
 
     /// Whether the constant carries a name that modules give to parameters, not one that an exporter made up.
     fn named(&self) -> bool {
-        let name = self.name.to_ascii_lowercase();
-        let words = ["weight", "bias", "gamma", "beta", "scale", "kernel", "embed", "token"];
-        !name.starts_with("onnx::")
-            && !name.contains("constant")
-            && words.iter().any(|word| name.contains(word))
+        is_parameter_name(self.name)
     }
+}
+
+fn is_parameter_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let words = ["weight", "bias", "gamma", "beta", "scale", "kernel", "embed", "token"];
+    !name.starts_with("onnx::") && !name.contains("constant") && words.iter().any(|word| name.contains(word))
 }
 
 /// What looks as if an exporter had folded or dropped parameters.
@@ -214,12 +216,16 @@ pub(super) fn warnings(model: &Model) -> Vec<String> {
     let convs: Vec<_> = live.iter().filter(|node| node.standard() == "Conv").collect();
     let with_bias = convs.iter().filter(|node| node.input(2).is_some()).count();
     let normalised = live.iter().any(|node| node.standard().ends_with("Normalization"));
-    if convs.len() > 2 && with_bias == convs.len() && !normalised {
-        warnings.push(
-            "every convolution has a bias and none is normalised: the exporter may have folded batch normalisation \
-             into them\n\nhint: export with `training=TrainingMode.TRAINING, do_constant_folding=False`"
-                .to_owned(),
-        );
+    // Folding replaces the module's weights and biases by new tensors, which get names such as `onnx::Conv_25`.
+    let made_up = |value: Option<Value>| value.is_some_and(|value| !is_parameter_name(model.name(value)));
+    let folded = convs.iter().filter(|node| made_up(node.input(1)) || made_up(node.input(2))).count();
+    if folded > 0 && !normalised {
+        warnings.push(format!(
+            "{folded} of {} convolutions carry names that an exporter made up, and nothing is normalised: batch \
+             normalisation has probably been folded into them, and trains no more\n\nhint: export with \
+             `dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False`",
+            convs.len()
+        ));
     }
     for node in &live {
         let lone = node.standard() == "Gemm" || (node.standard() == "Conv" && with_bias > 0 && !normalised);

@@ -119,6 +119,17 @@ impl Batcher {
             return Err(Fault::new("data.augment", message)
                 .hint("augmentation needs a model input of batch × channels × height × width"));
         }
+        for augment in &data.augment {
+            if let Augment::RandomCrop { padding } = augment
+                && *padding as usize >= layout.height.min(layout.width)
+            {
+                let message = format!(
+                    "a padding of {padding} can crop an image of {}×{} away altogether",
+                    layout.height, layout.width
+                );
+                return Err(Fault::new("data.augment", message));
+            }
+        }
         Ok(Self { layout, lookup, augment: data.augment.clone() })
     }
 

@@ -119,7 +119,7 @@ fn split(train: &mut Subset, share: f64, seed: u64) -> Result<Subset, Fault> {
 fn samples(images: &Images, at: &str) -> Result<Samples, Fault> {
     let read = |path: &Path, key: &str| {
         let at = format!("{at}.{key}");
-        if !path.exists() {
+        if !path.is_file() {
             return Err(Fault::missing(at, path));
         }
         idx::read(path).map_err(|problem| {

@@ -105,6 +105,8 @@ fn misfits_are_refused() {
     let layout = Layout { channels: 3, height: 4, width: 4 };
     let two = Normalize { mean: vec![0.0; 2], std: vec![1.0; 2] };
     assert_eq!(Batcher::new(&data(Some(two), vec![]), layout).unwrap_err().at, "data.normalize");
+    let crop = |padding| Batcher::new(&data(None, vec![Augment::RandomCrop { padding }]), layout);
+    assert!(crop(3).is_ok() && crop(4).unwrap_err().message.contains("4×4"));
     let flat = Layout { channels: 1, height: 1, width: 9 };
     assert_eq!(
         Batcher::new(&data(None, vec![Augment::HorizontalFlip]), flat).unwrap_err().at,
