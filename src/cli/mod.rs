@@ -103,7 +103,7 @@ pub fn main() -> ExitCode {
         Command::Show(args) => show::run(&global, &args),
         Command::List(args) => list::run(&global, &args),
         Command::Sql(args) => sql::run(&global, &args),
-        Command::Runtime(args) => runtime::run(&args),
+        Command::Runtime(args) => runtime::run(&global, &args),
         Command::Worker => worker::run(),
     };
     match result {

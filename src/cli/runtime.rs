@@ -1,15 +1,16 @@
 //! `sweep runtime install|info`: where ONNX Runtime is, and getting it.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
+use serde_json::json;
 use sweep_trainer::{
     Engine,
     runtime::{self, InstallError, Kind},
 };
 
 use super::{
-    Failure,
+    Failure, Global, OutputMode,
     failure::{print, say},
 };
 
@@ -31,14 +32,18 @@ enum Command {
     Info,
 }
 
-pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     match args.command {
         Command::Install { cuda } => {
             let kind = if cuda { Kind::Cuda } else { Kind::Cpu };
             let library = runtime::install(kind, &mut |line| say(line)).map_err(failure)?;
             print(&format!("{}\n", library.display()))?;
         }
-        Command::Info => print(&info().map_err(failure)?)?,
+        Command::Info => match global.output_mode {
+            OutputMode::Cli => print(&info().map_err(failure)?)?,
+            OutputMode::Json => print(&format!("{:#}\n", info_json().map_err(failure)?))?,
+            OutputMode::Quiet => {}
+        },
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -46,6 +51,16 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 pub(super) fn failure(error: InstallError) -> Failure {
     let hint = error.hint();
     Failure::internal(error).hint(hint)
+}
+
+fn info_json() -> Result<serde_json::Value, InstallError> {
+    let info = runtime::info()?;
+    let build = |(kind, path, there): &(Kind, PathBuf, bool)| {
+        let kind = if *kind == Kind::Cpu { "cpu" } else { "cuda" };
+        json!({"kind": kind, "library": path, "installed": there})
+    };
+    let builds: Vec<_> = info.builds.iter().map(build).collect();
+    Ok(json!({"version": 1, "cache": info.cache, "ort_dylib_path": info.from_environment, "builds": builds}))
 }
 
 fn info() -> Result<String, InstallError> {

@@ -214,23 +214,21 @@ pub(super) fn warnings(model: &Model) -> Vec<String> {
     let live: Vec<&Node<String>> = model.live().into_iter().map(|index| &model.nodes[index]).collect();
     let mut warnings = Vec::new();
     let convs: Vec<_> = live.iter().filter(|node| node.standard() == "Conv").collect();
-    let with_bias = convs.iter().filter(|node| node.input(2).is_some()).count();
     let normalised = live.iter().any(|node| node.standard().ends_with("Normalization"));
-    // Folding replaces the module's weights and biases by new tensors, which get names such as `onnx::Conv_25`.
-    let made_up = |value: Option<Value>| value.is_some_and(|value| !is_parameter_name(model.name(value)));
+    // Folding replaces the module's tensors by new ones, with names such as `onnx::Conv_25`, or leaves a convolution
+    // that had no bias, since normalisation has one, and whose folded bias was all zeros.
+    let made_up = |value: Option<Value>| value.is_none_or(|value| !is_parameter_name(model.name(value)));
     let folded = convs.iter().filter(|node| made_up(node.input(1)) || made_up(node.input(2))).count();
     if folded > 0 && !normalised {
         warnings.push(format!(
-            "{folded} of {} convolutions carry names that an exporter made up, and nothing is normalised: batch \
-             normalisation has probably been folded into them, and trains no more\n\nhint: export with \
+            "{folded} of {} convolutions have no bias or carry names that an exporter made up, and nothing is normalised: \
+             batch normalisation has probably been folded away, and is not trained\n\nhint: export with \
              `dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False`",
             convs.len()
         ));
     }
-    for node in &live {
-        let lone = node.standard() == "Gemm" || (node.standard() == "Conv" && with_bias > 0 && !normalised);
-        let weight = node.input(1).map(|value| model.name(value));
-        if let (true, None, Some(weight)) = (lone, node.input(2), weight) {
+    for node in live.iter().filter(|node| node.standard() == "Gemm" && node.input(2).is_none()) {
+        if let Some(weight) = node.input(1).map(|value| model.name(value)) {
             warnings.push(format!(
                 "weight `{weight}` has no bias: the exporter may have dropped one that was all zeros"
             ));

@@ -56,6 +56,30 @@ fn computed_biases_of_zeros_are_dropped() {
     assert_eq!(step.state.len(), 1);
 }
 
+#[test]
+fn batch_normalisation_that_was_folded_away_is_warned_of() {
+    let x = spread(&[2, 1, 4, 4], 1);
+    let warned = |weight: &str, bias: &str| {
+        let inputs: Vec<&str> = ["x", weight, bias].into_iter().filter(|name| !name.is_empty()).collect();
+        let mut builder = Builder::new(18, &x.shape).tensor(weight, &spread(&[3, 1, 3, 3], 2));
+        if !bias.is_empty() {
+            builder = builder.tensor(bias, &spread(&[3], 3));
+        }
+        let model = builder
+            .node("Conv", &inputs, &["c"], &[])
+            .node("GlobalAveragePool", &["c"], &["p"], &[])
+            .node("Flatten", &["p"], &["y"], &[])
+            .build("y");
+        let (model, probe) = load(&model, &x);
+        let warnings = training_step(&model, &probe, &options(2, PLAIN)).unwrap().warnings;
+        warnings.iter().any(|warning| warning.contains("folded away"))
+    };
+    assert!(warned("onnx::Conv_25", "onnx::Conv_26"), "as the older exporter names what it folded");
+    assert!(warned("conv.weight", "val_30"));
+    assert!(warned("conv.weight", ""), "as the newer exporter leaves a folded bias of zeros");
+    assert!(!warned("conv.weight", "conv.bias"));
+}
+
 /// The error of building a step, with its place and hint.
 fn refused(bytes: &[u8], input: &Tensor) -> String {
     let (model, probe) = load(bytes, input);
