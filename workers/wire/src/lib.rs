@@ -65,7 +65,7 @@ pub enum FromWorker {
 pub enum FailureKind {
     /// It was told to stop.
     Stopped,
-    /// The same would happen again: the model, the data or the assignment is at fault.
+    /// The same would happen again: the assignment is at fault.
     Permanent,
     /// Another try may succeed.
     Transient,
