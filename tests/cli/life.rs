@@ -254,7 +254,10 @@ fn data_that_changes_during_a_run_is_not_trained_on() {
     );
     let child = place.command(&["run", "spec.yaml"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
-    let running = ["sql", "SELECT pid FROM attempts WHERE \"end\" IS NULL", "--format", "json"];
+    // A worker that has trained a step has read the data.
+    let running = "SELECT pid FROM attempts AS a \
+         WHERE \"end\" IS NULL AND EXISTS (SELECT 1 FROM curves AS c WHERE c.trial = a.trial)";
+    let running = ["sql", running, "--format", "json"];
     let pids = loop {
         let rows: Value = serde_json::from_slice(&place.sweep(&running).stdout).unwrap_or_default();
         match rows.as_array() {

@@ -1,7 +1,7 @@
 //! The evaluation graph: forward in inference mode, summed loss and hits over the valid samples.
 
+use crate::backward::backward;
 use crate::forward::{Forward, Mode, forward};
-use crate::grad::backward;
 use crate::graph::{Attr, Op, unique};
 use crate::loss::{classes, cross_entropy};
 use crate::step::write;

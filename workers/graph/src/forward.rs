@@ -2,9 +2,6 @@
 //! inputs, and every operator takes the one form (see `canonical`) that the gradient rules know.
 
 mod canonical;
-mod window;
-
-pub(crate) use window::Window;
 
 use crate::GraphError;
 use crate::graph::{Fact, Graph, Kind, Op, Value, unique};

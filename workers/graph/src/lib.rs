@@ -9,12 +9,14 @@
 //! - `graph`: a graph under construction with a type and extents for every value, and its encoding. Nodes are appended,
 //!   never edited.
 //! - `forward`: the model into a graph, each operator in its one canonical form. Never emits a gradient.
-//! - `ops`: the index of operators. `grad`: one file of rules per family and the reverse walk. Rules speak standard
-//!   operators and the composites of `lower`; they never look at provider or opset.
+//! - `grad`: one file of gradient rules per family. Rules speak standard operators and the composites of `lower`; they
+//!   never look at provider or opset. `ops`: the index of operators. `backward`: the reverse walk over both.
+//! - `window`: the geometry of convolutions and pools, which `forward`, `grad` and `lower` share.
 //! - `lower`: composites into the operators that a provider runs best.
 //! - `loss`, `optimizer`: the two ends of a step. `state`: what passes from one step to the next. `step`, `evaluation`:
 //!   what is put together from all this.
 
+mod backward;
 mod codec;
 mod error;
 mod evaluation;
@@ -31,6 +33,7 @@ mod options;
 mod state;
 mod step;
 mod tensor;
+mod window;
 
 pub use error::GraphError;
 pub use evaluation::{EvalGraph, evaluation, gradients};

@@ -1,7 +1,7 @@
 //! The training step: forward, loss, backward and optimiser update in one graph.
 
+use crate::backward::backward;
 use crate::forward::{Forward, Held, Mode, forward};
-use crate::grad::backward;
 use crate::graph::{Graph, Value, emit, unique};
 use crate::loss::{classes, cross_entropy, cross_entropy_grad};
 use crate::lower::lower;

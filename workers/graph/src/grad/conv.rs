@@ -3,8 +3,8 @@
 
 use super::{Grads, Site};
 use crate::GraphError;
-use crate::forward::Window;
 use crate::graph::{Attr, Graph, Op, Value};
+use crate::window::Window;
 
 /// `dx` correlates dy with the flipped weight, `dw` correlates x with dy, `db` sums dy over all but the channel axis.
 pub(crate) fn conv(graph: &mut Graph, site: &Site) -> Result<Grads, GraphError> {

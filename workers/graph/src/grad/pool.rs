@@ -3,9 +3,9 @@
 use super::conv::input_grad;
 use super::{Grads, Site};
 use crate::GraphError;
-use crate::forward::Window;
 use crate::graph::{Attr, Graph, Op};
 use crate::tensor::{DType, Tensor};
+use crate::window::Window;
 
 /// Each output's gradient goes to the element it came from, which MaxPool's second output names.
 pub(crate) fn max(graph: &mut Graph, site: &Site) -> Result<Grads, GraphError> {

@@ -1,8 +1,8 @@
 //! The gradient of a convolution's input.
 
-use crate::forward::Window;
 use crate::graph::{Attr, Fact, Graph, Node, Op, Value};
 use crate::options::Lowering;
+use crate::window::Window;
 
 pub(super) fn group(node: &Node<Fact>) -> usize {
     node.op().map_or(1, |op| op.int("group", 1) as usize)

@@ -2,10 +2,10 @@
 //! copies. Copies cost as much as the products, so both forms here exist to make few of them.
 
 use super::conv::{group, window};
-use crate::forward::Window;
 use crate::graph::{Fact, Graph, Node, Value};
 use crate::options::Lowering;
 use crate::tensor::Tensor;
+use crate::window::Window;
 
 /// `ConvWeightGrad(x, dy)` → dw.
 pub(super) fn weight_grad(graph: &mut Graph, node: &Node<Fact>, inputs: &[Value], _: Lowering) -> Vec<Value> {
