@@ -102,6 +102,8 @@ struct Importer<'a> {
     mode: Mode,
     graph: Graph,
     values: HashMap<Value, Value>,
+    /// What the model's sequences hold.
+    sequences: HashMap<Value, Vec<Value>>,
     /// By index among the model's parameters.
     held: HashMap<usize, Held>,
     masks: Vec<Mask>,
@@ -124,6 +126,7 @@ impl<'a> Importer<'a> {
             mode,
             graph,
             values: HashMap::from([(model.source, input)]),
+            sequences: HashMap::new(),
             held: HashMap::new(),
             masks: Vec::new(),
             names,
@@ -135,12 +138,17 @@ impl<'a> Importer<'a> {
         let node = &self.model.nodes[index];
         let Kind::Op(op) = &node.kind else { return Ok(()) };
         self.graph.origin.clone_from(&node.name);
+        let list = node.input(0).and_then(|value| self.sequences.get(&value)).cloned();
         let mut inputs = Vec::new();
         for (slot, value) in node.inputs.iter().enumerate() {
             inputs.push(match value {
+                Some(_) if slot == 0 && list.is_some() => None,
                 Some(value) => Some(self.read(index, slot, *value)?),
                 None => None,
             });
+        }
+        if op.domain.is_empty() && op.kind.contains("Sequence") {
+            return self.sequence(Site { index, op, inputs, facts: vec![] }, list);
         }
         // A dropout's mask and a training-mode norm's statistics are no values of the inference graph.
         let single = op.domain.is_empty() && ["Dropout", "BatchNormalization"].contains(&op.kind.as_str());
@@ -155,6 +163,15 @@ impl<'a> Importer<'a> {
         let outputs = canonical::build(self, &site)?;
         for (slot, value) in outputs.into_iter().enumerate().take(node.outputs.len()) {
             self.values.insert(Value { node: index, slot }, value);
+        }
+        Ok(())
+    }
+
+    fn sequence(&mut self, site: Site, list: Option<Vec<Value>>) -> Result<(), GraphError> {
+        let value = Value { node: site.index, slot: 0 };
+        match canonical::sequence(self, &site, list)? {
+            canonical::Outcome::Tensor(tensor) => _ = self.values.insert(value, tensor),
+            canonical::Outcome::Sequence(list) => _ = self.sequences.insert(value, list),
         }
         Ok(())
     }

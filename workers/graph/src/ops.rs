@@ -2,8 +2,12 @@
 //! A new operator is one rule in its family's file and one line here.
 
 use crate::GraphError;
-use crate::grad::{Rule, activation, conv, elementwise, matmul, norm, pool, reduce, shape, softmax};
+use crate::grad::{
+    Rule, activation, conv, elementwise, index, matmul, norm, pool, power, reduce, shape, slice, smooth,
+    softmax, unary,
+};
 use crate::graph::{Fact, Node};
+use crate::tensor::DType;
 
 /// What is known of an operator's gradient.
 #[derive(Clone, Copy)]
@@ -19,42 +23,60 @@ enum Gradient {
 use Gradient::{Rule as Has, Unsupported, Zero};
 
 const LATER: &str = "this version cannot train it\n\nhint: export the model with simpler operators";
+const WIDTH: &str = "it computes in another precision than float32\n\nhint: export the model in float32";
 const INTEGER: &str = "its output is an integer code\n\nhint: export the model before quantisation";
 
 /// Every operator that is known, by its name; composites carry their domain.
 #[rustfmt::skip]
 const INDEX: &[(&str, Gradient)] = &[
-    ("Add", Has(elementwise::add)), ("Sub", Has(elementwise::sub)),
-    ("Mul", Has(elementwise::mul)), ("Div", Has(elementwise::div)),
-    ("Relu", Has(activation::relu)), ("LeakyRelu", Has(activation::leaky_relu)),
-    ("Sigmoid", Has(activation::sigmoid)), ("Tanh", Has(activation::tanh)),
-    ("Clip", Has(activation::clip)),
+    // Several inputs, elementwise. Sum and Mean arrive as Add, n inputs of Max and Min as pairs.
+    ("Add", Has(elementwise::add)), ("Sub", Has(elementwise::sub)), ("Mul", Has(elementwise::mul)),
+    ("Div", Has(elementwise::div)), ("Mod", Has(elementwise::modulo)), ("Pow", Has(power::pow)),
+    ("Max", Has(elementwise::max)), ("Min", Has(elementwise::min)), ("Where", Has(elementwise::select)),
+    // One input, elementwise.
+    ("Abs", Has(unary::abs)), ("Cast", Has(unary::cast)), ("Cos", Has(unary::cos)), ("Erf", Has(unary::erf)),
+    ("Exp", Has(unary::exp)), ("Log", Has(unary::log)), ("Neg", Has(unary::neg)), ("Sin", Has(unary::sin)),
+    ("Reciprocal", Has(power::reciprocal)), ("Sqrt", Has(power::sqrt)),
+    // Activations.
+    ("Celu", Has(activation::celu)), ("Clip", Has(activation::clip)), ("Elu", Has(activation::elu)),
+    ("HardSigmoid", Has(activation::hard_sigmoid)), ("HardSwish", Has(activation::hard_swish)),
+    ("LeakyRelu", Has(activation::leaky_relu)), ("PRelu", Has(activation::prelu)), ("Relu", Has(activation::relu)),
+    ("Selu", Has(activation::selu)), ("ThresholdedRelu", Has(activation::thresholded_relu)),
+    ("Gelu", Has(smooth::gelu)), ("Mish", Has(smooth::mish)), ("Sigmoid", Has(smooth::sigmoid)),
+    ("Softplus", Has(smooth::softplus)), ("Softsign", Has(smooth::softsign)), ("Tanh", Has(smooth::tanh)),
     ("Softmax", Has(softmax::softmax)), ("LogSoftmax", Has(softmax::log_softmax)),
+    // Reductions.
+    ("ReduceL1", Has(reduce::l1)), ("ReduceL2", Has(reduce::l2)), ("ReduceLogSum", Has(reduce::log_sum)),
+    ("ReduceLogSumExp", Has(reduce::log_sum_exp)), ("ReduceMax", Has(reduce::extreme)),
+    ("ReduceMean", Has(reduce::mean)), ("ReduceMin", Has(reduce::extreme)), ("ReduceProd", Has(reduce::prod)),
+    ("ReduceSum", Has(reduce::sum)), ("ReduceSumSquare", Has(reduce::sum_square)),
+    // Products, convolutions, pools, normalisations.
     ("Gemm", Has(matmul::gemm)), ("MatMul", Has(matmul::matmul)),
     ("Conv", Has(conv::conv)),
-    ("sweep.BatchNorm", Has(norm::batch_norm)),
     ("MaxPool", Has(pool::max)), ("AveragePool", Has(pool::average)),
     ("GlobalMaxPool", Has(pool::global_max)), ("GlobalAveragePool", Has(pool::global_average)),
-    ("ReduceMean", Has(reduce::mean)), ("ReduceSum", Has(reduce::sum)),
-    ("Reshape", Has(shape::reshape)), ("Transpose", Has(shape::transpose)),
+    ("sweep.BatchNorm", Has(norm::batch_norm)),
+    // Shapes. Flatten, Squeeze, Unsqueeze, DepthToSpace and SpaceToDepth arrive as Reshape and Transpose.
+    ("Concat", Has(shape::concat)), ("Expand", Has(shape::expand)), ("Reshape", Has(shape::reshape)),
+    ("Split", Has(shape::split)), ("Tile", Has(shape::tile)), ("Transpose", Has(shape::transpose)),
+    ("Pad", Has(slice::pad)), ("Slice", Has(slice::slice)),
+    // Elements by index or place.
+    ("CumSum", Has(index::cum_sum)), ("Gather", Has(index::gather)), ("GatherElements", Has(index::gather_elements)),
+    ("GatherND", Has(index::gather_nd)), ("ScatterElements", Has(index::scatter)), ("ScatterND", Has(index::scatter)),
+    ("Trilu", Has(index::trilu)),
 
-    ("ArgMax", Zero), ("ArgMin", Zero), ("Ceil", Zero), ("Equal", Zero), ("Floor", Zero), ("Greater", Zero),
-    ("GreaterOrEqual", Zero), ("IsInf", Zero), ("IsNaN", Zero), ("Less", Zero), ("LessOrEqual", Zero),
-    ("NonZero", Zero), ("Not", Zero), ("Round", Zero), ("Shape", Zero), ("Sign", Zero), ("Size", Zero),
+    // Comparisons, logic, rounding, counting, drawing.
+    ("And", Zero), ("ArgMax", Zero), ("ArgMin", Zero), ("Bernoulli", Zero), ("Ceil", Zero), ("ConstantOfShape", Zero),
+    ("Equal", Zero), ("EyeLike", Zero), ("Floor", Zero), ("Greater", Zero), ("GreaterOrEqual", Zero),
+    ("Hardmax", Zero), ("IsInf", Zero), ("IsNaN", Zero), ("Less", Zero), ("LessOrEqual", Zero), ("NonZero", Zero),
+    ("Not", Zero), ("OneHot", Zero), ("Or", Zero), ("RandomNormalLike", Zero), ("RandomUniformLike", Zero),
+    ("Range", Zero), ("Round", Zero), ("Shape", Zero), ("Sign", Zero), ("Size", Zero), ("Xor", Zero),
 
-    ("Abs", Unsupported(LATER)), ("Attention", Unsupported(LATER)), ("Cast", Unsupported(LATER)),
-    ("Concat", Unsupported(LATER)), ("ConvTranspose", Unsupported(LATER)), ("Einsum", Unsupported(LATER)),
-    ("Elu", Unsupported(LATER)), ("Erf", Unsupported(LATER)), ("Exp", Unsupported(LATER)),
-    ("Expand", Unsupported(LATER)), ("GRU", Unsupported(LATER)), ("Gather", Unsupported(LATER)),
-    ("Gelu", Unsupported(LATER)), ("GroupNormalization", Unsupported(LATER)), ("HardSigmoid", Unsupported(LATER)),
-    ("HardSwish", Unsupported(LATER)), ("InstanceNormalization", Unsupported(LATER)), ("LSTM", Unsupported(LATER)),
-    ("LayerNormalization", Unsupported(LATER)), ("Log", Unsupported(LATER)), ("Max", Unsupported(LATER)),
-    ("Min", Unsupported(LATER)), ("Mish", Unsupported(LATER)), ("Neg", Unsupported(LATER)),
-    ("PRelu", Unsupported(LATER)), ("Pad", Unsupported(LATER)), ("Pow", Unsupported(LATER)),
-    ("RMSNormalization", Unsupported(LATER)), ("Reciprocal", Unsupported(LATER)), ("ReduceMax", Unsupported(LATER)),
-    ("Resize", Unsupported(LATER)), ("Selu", Unsupported(LATER)), ("Slice", Unsupported(LATER)),
-    ("Softplus", Unsupported(LATER)), ("Split", Unsupported(LATER)), ("Sqrt", Unsupported(LATER)),
-    ("Where", Unsupported(LATER)),
+    ("Attention", Unsupported(LATER)), ("ConvTranspose", Unsupported(LATER)), ("Einsum", Unsupported(LATER)),
+    ("GRU", Unsupported(LATER)), ("GroupNormalization", Unsupported(LATER)),
+    ("InstanceNormalization", Unsupported(LATER)), ("LSTM", Unsupported(LATER)),
+    ("LayerNormalization", Unsupported(LATER)), ("LpNormalization", Unsupported(LATER)),
+    ("RMSNormalization", Unsupported(LATER)), ("Resize", Unsupported(LATER)), ("TopK", Unsupported(LATER)),
 
     ("DynamicQuantizeLinear", Unsupported(INTEGER)), ("QLinearConv", Unsupported(INTEGER)),
     ("QuantizeLinear", Unsupported(INTEGER)),
@@ -65,6 +87,9 @@ pub(crate) fn gradient(node: &Node<Fact>) -> Result<Option<Rule>, GraphError> {
     let operator = node.op().map(crate::graph::Op::title).unwrap_or_default();
     let name = node.name.clone();
     match INDEX.iter().find(|(title, _)| *title == operator).map(|(_, gradient)| *gradient) {
+        Some(Has(_)) if operator != "Cast" && other_precision(node) => {
+            Err(GraphError::NoGradient { node: name, operator, reason: WIDTH.to_owned() })
+        }
         Some(Has(rule)) => Ok(Some(rule)),
         Some(Zero) => Ok(None),
         Some(Unsupported(reason)) => {
@@ -72,4 +97,9 @@ pub(crate) fn gradient(node: &Node<Fact>) -> Result<Option<Rule>, GraphError> {
         }
         None => Err(GraphError::UnknownOperator { node: name, operator }),
     }
+}
+
+/// Rules speak float32 alone.
+fn other_precision(node: &Node<Fact>) -> bool {
+    node.outputs.first().is_some_and(|fact| fact.dtype.is_float() && fact.dtype != DType::F32)
 }

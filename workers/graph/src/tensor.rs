@@ -22,6 +22,13 @@ pub enum DType {
     Str,
 }
 
+impl DType {
+    /// Whether its values have fractions, and so gradients.
+    pub(crate) fn is_float(self) -> bool {
+        matches!(self, DType::F32 | DType::F64 | DType::F16 | DType::BF16)
+    }
+}
+
 /// A dense tensor, row-major; `data` holds exactly the product of `shape` elements.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor {
@@ -101,6 +108,15 @@ impl Tensor {
         match &self.data {
             TensorData::F32(values) => Some(values),
             _ => None,
+        }
+    }
+
+    /// The elements of a tensor of numbers as float32, else nothing.
+    pub(crate) fn to_f32(&self) -> Option<Vec<f32>> {
+        match &self.data {
+            TensorData::F32(values) => Some(values.clone()),
+            TensorData::F64(values) => Some(values.iter().map(|&v| v as f32).collect()),
+            _ => self.to_i64().map(|values| values.iter().map(|&v| v as f32).collect()),
         }
     }
 

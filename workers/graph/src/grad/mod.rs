@@ -4,12 +4,17 @@
 pub(crate) mod activation;
 pub(crate) mod conv;
 pub(crate) mod elementwise;
+pub(crate) mod index;
 pub(crate) mod matmul;
 pub(crate) mod norm;
 pub(crate) mod pool;
+pub(crate) mod power;
 pub(crate) mod reduce;
 pub(crate) mod shape;
+pub(crate) mod slice;
+pub(crate) mod smooth;
 pub(crate) mod softmax;
+pub(crate) mod unary;
 
 use crate::GraphError;
 use crate::graph::{Fact, Graph, Node, Op, Value};
@@ -45,7 +50,7 @@ impl Site {
         Value { node: self.index, slot }
     }
 
-    /// The gradient of the first output, the only one that is differentiated in all operators so far.
+    /// The gradient of the first output, the only one that is differentiated in all operators but Split.
     pub(crate) fn dy(&self) -> Result<Value, GraphError> {
         self.dys[0].ok_or_else(|| self.node.error("the loss depends on an output that has no gradient"))
     }
@@ -53,5 +58,24 @@ impl Site {
     /// Whether anything needs the gradient of input `slot`.
     pub(crate) fn wants(&self, slot: usize) -> bool {
         self.wants.get(slot).copied().unwrap_or(false)
+    }
+
+    /// The gradient of the only input, where it is that of the output times `slope`.
+    pub(crate) fn times(&self, graph: &mut Graph, slope: Value) -> Result<Grads, GraphError> {
+        Ok(vec![Some(graph.mul(self.dy()?, slope))])
+    }
+
+    /// The gradient of input `slot`, made only where wanted, and summed to the input's extents.
+    pub(crate) fn summed(
+        &self,
+        graph: &mut Graph,
+        slot: usize,
+        full: impl FnOnce(&mut Graph) -> Value,
+    ) -> Option<Value> {
+        self.wants(slot).then(|| {
+            let full = full(graph);
+            let shape = graph.shape(self.x(slot)).to_vec();
+            graph.sum_to(full, &shape)
+        })
     }
 }

@@ -67,6 +67,18 @@ impl Graph {
         self.typed(Op::new(kind), &[a, b], DType::Bool, &shape)
     }
 
+    /// 1 where the comparison holds, else 0.
+    pub(crate) fn indicator(&mut self, comparison: &str, a: Value, b: Value) -> Value {
+        let holds = self.compare(comparison, a, b);
+        self.cast(holds, DType::F32)
+    }
+
+    /// `a` where `condition` holds, else `b`; all three broadcast to `shape`.
+    pub(crate) fn select(&mut self, condition: Value, a: Value, b: Value, shape: &[usize]) -> Value {
+        let dtype = self.fact(a).dtype;
+        self.typed(Op::new("Where"), &[condition, a, b], dtype, shape)
+    }
+
     pub(crate) fn add(&mut self, a: Value, b: Value) -> Value {
         self.binary("Add", a, b)
     }

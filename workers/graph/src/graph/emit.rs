@@ -105,13 +105,11 @@ fn write(
         }
         Kind::Op(op) => {
             debug_assert_ne!(op.domain, COMPOSITE, "`{}` was not lowered", op.kind);
-            // An output that nobody reads is left out: MaxPool without Indices, for one, has a faster kernel.
+            // An output that nobody reads is left out: MaxPool without Indices, for one, has a faster kernel. Split's are
+            // not optional.
+            let named = |slot| op.kind == "Split" || used.contains(&Value { node: index, slot });
             let mut outputs: Vec<String> = (0..node.outputs.len())
-                .map(
-                    |slot| {
-                        if used.contains(&Value { node: index, slot }) { name(slot) } else { String::new() }
-                    },
-                )
+                .map(|slot| if named(slot) { name(slot) } else { String::new() })
                 .collect();
             while outputs.last().is_some_and(String::is_empty) {
                 outputs.pop();

@@ -1,9 +1,15 @@
 //! The one form of each operator: what exporters and opsets say in several ways is said in one here, so that a gradient
 //! rule never looks at attributes that have defaults or at inputs that may be missing.
 
+mod elementwise;
 mod norm;
 mod reduce;
+mod sequence;
+mod shape;
+mod slice;
 mod sliding;
+
+pub(super) use sequence::{Outcome, sequence};
 
 use super::{Importer, Mode, Site};
 use crate::GraphError;
@@ -26,8 +32,19 @@ pub(super) fn build(importer: &mut Importer, site: &Site) -> Result<Vec<Value>, 
             let x = required(importer, site, 0)?;
             Ok(vec![importer.graph.reshape(x, &site.facts[0].shape)])
         }
+        "Cast" | "CastLike" => elementwise::cast(importer, site),
+        "Max" | "Min" | "Sum" | "Mean" => elementwise::fold(importer, site),
+        "Pow" => elementwise::pow(importer, site),
+        "Concat" => shape::concat(importer, site),
+        "DepthToSpace" | "SpaceToDepth" => shape::blocks(importer, site),
+        "Expand" => shape::expand(importer, site),
+        "Split" => shape::split(importer, site),
+        "Tile" => shape::tile(importer, site),
+        "Gather" => slice::gather(importer, site),
+        "Pad" => slice::pad(importer, site),
+        "Slice" => slice::slice(importer, site),
         kind if kind.starts_with("Reduce") => reduce::reduce(importer, site),
-        "Softmax" | "LogSoftmax" => reduce::softmax(importer, site),
+        "Softmax" | "LogSoftmax" | "Hardmax" => reduce::softmax(importer, site),
         "Transpose" if site.op.list("perm").is_none() => {
             let x = required(importer, site, 0)?;
             let order: Vec<usize> = (0..importer.graph.shape(x).len()).rev().collect();
@@ -49,6 +66,17 @@ fn error(importer: &Importer, site: &Site, reason: impl Into<String>) -> GraphEr
 
 fn required(importer: &Importer, site: &Site, slot: usize) -> Result<Value, GraphError> {
     site.input(slot).ok_or_else(|| error(importer, site, format!("input {slot} is missing")))
+}
+
+/// The whole numbers at input `slot` if they are known, which extents and bounds should be.
+fn known(importer: &Importer, site: &Site, slot: usize) -> Option<Vec<i64>> {
+    importer.graph.content(site.input(slot)?).and_then(|tensor| tensor.to_i64())
+}
+
+/// Attribute `axis` counted from the front, of an input of `rank` axes.
+fn axis(importer: &Importer, site: &Site, default: i64, rank: usize) -> Result<usize, GraphError> {
+    let axis = absolute(site.op.int("axis", default), rank);
+    axis.ok_or_else(|| error(importer, site, "its axis is out of range"))
 }
 
 /// Dropout-7 to -22: the ratio is an attribute before opset 12, an input after.

@@ -1,7 +1,7 @@
 //! Reductions and softmax: what works along axes.
 
 use super::super::{Importer, Site};
-use super::{absolute, error, required};
+use super::{absolute, axis, error, known, required};
 use crate::GraphError;
 use crate::graph::{Attr, Op, Value};
 
@@ -10,7 +10,7 @@ pub(super) fn reduce(importer: &mut Importer, site: &Site) -> Result<Vec<Value>,
     let x = required(importer, site, 0)?;
     let rank = importer.graph.shape(x).len();
     let given = match site.input(1) {
-        Some(axes) => match importer.graph.content(axes).and_then(|tensor| tensor.to_i64()) {
+        Some(_) => match known(importer, site, 1) {
             Some(axes) => Some(axes),
             None => return Err(error(importer, site, "its axes are not constant")),
         },
@@ -18,10 +18,17 @@ pub(super) fn reduce(importer: &mut Importer, site: &Site) -> Result<Vec<Value>,
     };
     let given = given.filter(|axes| !axes.is_empty());
     let axes: Vec<usize> = match given {
-        Some(axes) => axes.iter().filter_map(|&axis| absolute(axis, rank)).collect(),
+        Some(axes) => {
+            let axes: Option<_> = axes.iter().map(|&axis| absolute(axis, rank)).collect();
+            axes.ok_or_else(|| error(importer, site, "its axes are out of range"))?
+        }
         None if site.op.int("noop_with_empty_axes", 0) != 0 => return Ok(vec![x]),
         None => (0..rank).collect(),
     };
+    if rank == 0 {
+        let x = importer.graph.reshape(x, &[1]);
+        return Ok(vec![importer.graph.reduce(&site.op.kind, x, &[0], false)]);
+    }
     let keep = site.op.int("keepdims", 1) != 0;
     Ok(vec![importer.graph.reduce(&site.op.kind, x, &axes, keep)])
 }
@@ -31,8 +38,7 @@ pub(super) fn softmax(importer: &mut Importer, site: &Site) -> Result<Vec<Value>
     let x = required(importer, site, 0)?;
     let shape = importer.graph.shape(x).to_vec();
     let old = importer.model.opset < 13;
-    let axis = absolute(site.op.int("axis", if old { 1 } else { -1 }), shape.len());
-    let axis = axis.ok_or_else(|| error(importer, site, "its axis is out of range"))?;
+    let axis = axis(importer, site, if old { 1 } else { -1 }, shape.len())?;
     let op = |axis: usize| Op::new(&site.op.kind).with("axis", Attr::Int(axis as i64));
     if !old || axis + 1 == shape.len() {
         return Ok(vec![importer.graph.op(op(axis), &[x], &shape)]);
