@@ -11,6 +11,9 @@ const DIFFERENCE: f64 = 2e-2;
 /// Largest difference between the lowerings, as a share of the gradient's largest element.
 const LOWERINGS: f32 = 1e-4;
 
+/// Largest difference between the model's weighted sum and the graph's, as a share of the sum of sizes.
+const FORWARD: f64 = 1e-5;
+
 /// Distinct values in [-2, 2], evenly spaced and shuffled: no two are equal and none is 0, so that a small enough step
 /// crosses no kink of Relu or MaxPool.
 pub(crate) fn spread(shape: &[usize], seed: u64) -> Tensor {
@@ -42,14 +45,34 @@ pub(crate) fn floats(tensor: &Tensor) -> &[f32] {
 /// Decodes and probes a model at an input.
 pub(crate) fn load(bytes: &[u8], input: &Tensor) -> (Model, Probe) {
     let model = Model::decode(bytes).unwrap_or_else(|error| panic!("{error}"));
-    let probe = runtime::probe(&model, input);
+    let probe = runtime::probe(&model, input).0;
     (model, probe)
 }
 
-/// Checks the gradients of the values named in `held` (initialisers with their contents) and of the input `x`, in both
-/// lowerings.
-pub(crate) fn check(bytes: &[u8], input: &Tensor, held: &[(&str, Tensor)]) {
+/// The gradients of Σ output for values named in `wrt`.
+pub(crate) fn slopes(bytes: &[u8], input: &Tensor, wrt: &[&str]) -> HashMap<String, Tensor> {
+    slopes_held(bytes, input, &[], wrt)
+}
+
+/// As [`slopes`], for a model with parameters.
+pub(crate) fn slopes_held(
+    bytes: &[u8],
+    input: &Tensor,
+    held: &[(&str, &Tensor)],
+    wrt: &[&str],
+) -> HashMap<String, Tensor> {
     let (model, probe) = load(bytes, input);
+    let shape = &probe[&model.output().name].shape;
+    let ones = Tensor::f32(shape, vec![1.0; shape.iter().product()]);
+    let graph = gradients(&model, &probe, wrt, Lowering::Cpu).unwrap_or_else(|error| panic!("{error}"));
+    runtime::run(&graph, &[&[("x", input), ("weights", &ones)], held].concat())
+}
+
+/// Checks the gradients of the values named in `held` (initialisers with their contents) and of the input `x`, in both
+/// lowerings, and that the graph computes what the model computes.
+pub(crate) fn check(bytes: &[u8], input: &Tensor, held: &[(&str, Tensor)]) {
+    let model = Model::decode(bytes).unwrap_or_else(|error| panic!("{error}"));
+    let (probe, output) = runtime::probe(&model, input);
     let mut values: HashMap<&str, Tensor> = held.iter().cloned().collect();
     values.insert("x", input.clone());
     values.insert("weights", spread(&probe[&model.output().name].shape, 99));
@@ -64,6 +87,12 @@ pub(crate) fn check(bytes: &[u8], input: &Tensor, held: &[(&str, Tensor)]) {
     };
     let found = feed(&values, &mut cpu);
     let other = feed(&values, &mut { portable });
+    let terms = || floats(&output).iter().zip(floats(&values["weights"])).map(|(y, w)| f64::from(y * w));
+    let (whole, size) = (terms().sum::<f64>(), terms().map(f64::abs).sum::<f64>());
+    let loss = f64::from(floats(&found["loss"])[0]);
+    // Batch statistics are another function than the exported running ones.
+    let same = !bytes.windows(18).any(|name| name == b"BatchNormalization");
+    assert!(!same || (loss - whole).abs() <= FORWARD * size, "the graph gives {loss}, the model {whole}");
     for name in names {
         let key = format!("d:{name}");
         let (gradient, same) = (floats(&found[&key]), floats(&other[&key]));

@@ -5,8 +5,12 @@
 mod check;
 mod convolution;
 mod elementwise;
+mod functions;
+mod indices;
 mod models;
 mod onnx;
 mod products;
+mod reductions;
 mod runtime;
+mod shapes;
 mod steps;

@@ -44,6 +44,13 @@ impl Builder {
         self
     }
 
+    /// Adds an initialiser `name.weight` that trains, and the value `name`, which equals it.
+    pub(crate) fn learnt(self, name: &str, tensor: &Tensor) -> Builder {
+        let (weight, zero) = (format!("{name}.weight"), format!("{name}.zero"));
+        let builder = self.tensor(&weight, tensor).tensor(&zero, &Tensor::f32(&[], vec![0.0]));
+        builder.node("Add", &[&weight, &zero], &[name], &[])
+    }
+
     /// Adds a node named after its operator and number; an empty input is one left out.
     pub(crate) fn node(
         mut self,

@@ -26,18 +26,19 @@ impl Loaded {
     }
 }
 
-/// Probes a model at this input.
-pub(crate) fn probe(model: &Model, input: &Tensor) -> Probe {
+/// Probes a model at this input; with its output.
+pub(crate) fn probe(model: &Model, input: &Tensor) -> (Probe, Tensor) {
     let graph = model.probe();
     let mut values = run(&graph.bytes, &[(&model.input().name, input)]);
     let probed =
         |tensor: Tensor| Probed { dtype: tensor.dtype(), shape: tensor.shape.clone(), content: Some(tensor) };
     let mut probe =
         Probe::from([(model.input().name.clone(), Probed { content: None, ..probed(input.clone()) })]);
+    let output = values[&model.output().name].clone();
     for output in graph.outputs {
         let mut found = probed(values.remove(&output.name).unwrap());
         found.content = found.content.filter(|_| output.constant);
         probe.insert(output.name, found);
     }
-    probe
+    (probe, output)
 }
