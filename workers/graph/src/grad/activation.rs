@@ -111,12 +111,13 @@ pub(crate) fn hard_swish(graph: &mut Graph, site: &Site) -> Result<Grads, GraphE
 
 /// Clip-13: the gradient passes where `min ≤ x ≤ max`, both inclusive as in PyTorch; the bounds do not train.
 pub(crate) fn clip(graph: &mut Graph, site: &Site) -> Result<Grads, GraphError> {
-    let mut dx = site.dy()?;
+    let mut full = site.dy()?;
     for (slot, inside) in [(1, "GreaterOrEqual"), (2, "LessOrEqual")] {
         if let Some(bound) = site.node.input(slot) {
             let passes = graph.indicator(inside, site.x(0), bound);
-            dx = graph.mul(dx, passes);
+            full = graph.mul(full, passes);
         }
     }
-    Ok(vec![Some(dx)])
+    // A bound may have an axis of 1 where x has none.
+    Ok(vec![site.summed(graph, 0, |_| full)])
 }

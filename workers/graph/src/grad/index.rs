@@ -9,6 +9,9 @@ use crate::tensor::DType;
 /// Zeros of extents `shape` to which `updates` are added at `index` along `axis`.
 fn scatter_add(graph: &mut Graph, shape: &[usize], axis: usize, index: Value, updates: Value) -> Value {
     let zeros = graph.zeros(shape);
+    if graph.shape(updates).contains(&0) {
+        return zeros;
+    }
     let op = Op::new("ScatterElements")
         .with("axis", Attr::Int(axis as i64))
         .with("reduction", Attr::Text("add".to_owned()));
@@ -84,7 +87,7 @@ pub(crate) fn scatter(graph: &mut Graph, site: &Site) -> Result<Grads, GraphErro
 
 /// CumSum-14: sums from the other end.
 pub(crate) fn cum_sum(graph: &mut Graph, site: &Site) -> Result<Grads, GraphError> {
-    let reverse = 1 - site.op().int("reverse", 0);
+    let reverse = i64::from(site.op().int("reverse", 0) == 0);
     let op = site.op().clone().with("reverse", Attr::Int(reverse));
     let dy = site.dy()?;
     let shape = graph.shape(dy).to_vec();

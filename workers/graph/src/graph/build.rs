@@ -124,6 +124,10 @@ impl Graph {
         if self.shape(x) == shape {
             return x;
         }
+        if shape.contains(&0) && self.fact(x).dtype == DType::F32 {
+            // ONNX Runtime's Expand leaves an extent of 1 where the target is 0.
+            return self.zeros(shape);
+        }
         let target = self.ints(shape);
         self.op(Op::new("Expand"), &[x, target], shape)
     }

@@ -109,6 +109,18 @@ fn operators_without_a_gradient_are_named() {
 }
 
 #[test]
+fn other_precisions_are_refused_where_gradients_pass() {
+    let model = Builder::new(17, &[2, 3])
+        .tensor("w", &spread(&[3, 3], 2))
+        .node("MatMul", &["x", "w"], &["h"], &[])
+        .node("Cast", &["h"], &["wide"], &[("to", Attr::Int(11))])
+        .node("Mul", &["wide", "wide"], &["square"], &[])
+        .node("Cast", &["square"], &["y"], &[("to", Attr::Int(1))]);
+    let error = refused(&model.build("y"), &spread(&[2, 3], 1));
+    assert!(error.starts_with("node `Mul_2`") && error.contains("float32"), "{error}");
+}
+
+#[test]
 fn an_output_that_does_not_fit_the_loss_is_shown() {
     let bytes = Builder::new(13, &[2, 3, 4])
         .tensor("w", &spread(&[4, 5], 1))

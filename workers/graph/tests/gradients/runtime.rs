@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sweep_graph::{Model, Probe, Probed, Tensor};
-use sweep_trainer::{Engine, Graph, runtime};
+use sweep_trainer::{Engine, EngineError, Graph, runtime};
 
 /// Runs `bytes` on the CPU.
 pub(crate) fn run(bytes: &[u8], inputs: &[(&str, &Tensor)]) -> HashMap<String, Tensor> {
@@ -15,8 +15,12 @@ pub(crate) struct Loaded(Graph);
 
 /// Loads a model, with ONNX Runtime fetched where this machine does not have it.
 pub(crate) fn open(bytes: &[u8]) -> Loaded {
+    try_open(bytes).unwrap()
+}
+
+fn try_open(bytes: &[u8]) -> Result<Loaded, EngineError> {
     let library = runtime::ensure(&mut |_| {}).unwrap();
-    Loaded(Engine::load(&library).unwrap().open(bytes, true).unwrap())
+    Engine::load(&library).unwrap().open(bytes, true).map(Loaded)
 }
 
 impl Loaded {
@@ -28,8 +32,15 @@ impl Loaded {
 
 /// Probes a model at this input; with its output.
 pub(crate) fn probe(model: &Model, input: &Tensor) -> (Probe, Tensor) {
+    try_probe(model, input).unwrap()
+}
+
+/// As [`probe`], for a model that the runtime may refuse.
+pub(crate) fn try_probe(model: &Model, input: &Tensor) -> Result<(Probe, Tensor), EngineError> {
     let graph = model.probe();
-    let mut values = run(&graph.bytes, &[(&model.input().name, input)]);
+    let results = try_open(&graph.bytes)?.0.run(&[(&model.input().name, input)])?;
+    let mut values: HashMap<String, Tensor> =
+        results.into_iter().map(|(name, _, tensor)| (name, tensor)).collect();
     let probed =
         |tensor: Tensor| Probed { dtype: tensor.dtype(), shape: tensor.shape.clone(), content: Some(tensor) };
     let mut probe =
@@ -40,5 +51,5 @@ pub(crate) fn probe(model: &Model, input: &Tensor) -> (Probe, Tensor) {
         found.content = found.content.filter(|_| output.constant);
         probe.insert(output.name, found);
     }
-    (probe, output)
+    Ok((probe, output))
 }

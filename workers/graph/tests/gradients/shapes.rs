@@ -57,12 +57,13 @@ proptest! {
         for axis in 0..3 {
             let [before, after] = [ends[axis], ends[axis + 3]];
             let stays = shape[axis] as i64 + before.min(0) + after.min(0);
-            if stays < 2 || (mode != "constant" && before.min(after) < 0) {
+            if stays < 2 {
                 (ends[axis], ends[axis + 3]) = (before.abs(), after.abs());
             }
             let reach = if mode == "reflect" { shape[axis] as i64 - 1 } else { shape[axis] as i64 };
+            let cut = ends[axis].min(0) + ends[axis + 3].min(0);
             for end in [axis, axis + 3] {
-                ends[end] = ends[end].min(reach);
+                ends[end] = ends[end].min(reach + cut);
             }
         }
         let some = some && opset >= 18;

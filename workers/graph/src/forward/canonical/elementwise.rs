@@ -20,6 +20,9 @@ pub(super) fn cast(importer: &mut Importer, site: &Site) -> Result<Vec<Value>, G
 pub(super) fn fold(importer: &mut Importer, site: &Site) -> Result<Vec<Value>, GraphError> {
     let mut all = required(importer, site, 0)?;
     let kind = site.op.kind.as_str();
+    if kind == "Mean" && importer.graph.fact(all).dtype != DType::F32 {
+        return Ok(plain(importer, site, site.op.clone()));
+    }
     for slot in 1..site.inputs.len() {
         let next = required(importer, site, slot)?;
         all = importer.graph.binary(if ["Sum", "Mean"].contains(&kind) { "Add" } else { kind }, all, next);

@@ -22,14 +22,14 @@ pub(super) fn reduce(importer: &mut Importer, site: &Site) -> Result<Vec<Value>,
             let axes: Option<_> = axes.iter().map(|&axis| absolute(axis, rank)).collect();
             axes.ok_or_else(|| error(importer, site, "its axes are out of range"))?
         }
-        None if site.op.int("noop_with_empty_axes", 0) != 0 => return Ok(vec![x]),
+        None if site.op.int("noop_with_empty_axes", 0) == 1 => return Ok(vec![x]),
         None => (0..rank).collect(),
     };
     if rank == 0 {
         let x = importer.graph.reshape(x, &[1]);
         return Ok(vec![importer.graph.reduce(&site.op.kind, x, &[0], false)]);
     }
-    let keep = site.op.int("keepdims", 1) != 0;
+    let keep = site.op.int("keepdims", 1) == 1;
     Ok(vec![importer.graph.reduce(&site.op.kind, x, &axes, keep)])
 }
 
