@@ -18,7 +18,7 @@ const OPERATORS: &[(&str, &str, &[&str])] = &[
     ("GatherND", "xi", &[]),
     ("ScatterElements", "xix", &["axis"]),
     ("ScatterND", "xix", &[]),
-    ("Split", "xi", &["axis"]),
+    ("Split", "xn", &["axis"]),
     ("Split", "x", &["axis"]),
     ("Concat", "xx", &["axis"]),
     ("Expand", "xn", &[]),

@@ -133,15 +133,19 @@ fn evaluation_counts_valid_samples_alone() {
 fn dropout_is_a_mask_while_training_and_nothing_in_evaluation() {
     let x = spread(&[2, 3], 1);
     let ratio = Tensor::f32(&[], vec![0.25]);
-    let flag = Tensor { shape: vec![], data: sweep_graph::TensorData::Bool(vec![true]) };
+    let flag = |on| Tensor { shape: vec![], data: sweep_graph::TensorData::Bool(vec![on]) };
     let old = Builder::new(11, &[2, 3]).node("Dropout", &["x"], &["d"], &[("ratio", Attr::Float(0.25))]);
-    let new = Builder::new(13, &[2, 3]).tensor("ratio", &ratio).tensor("flag", &flag).node(
-        "Dropout",
-        &["x", "ratio", "flag"],
-        &["d", "unused"],
-        &[],
-    );
-    for builder in [old, new] {
+    let new = |opset, inputs: &[&str], outputs: &[&str]| {
+        let builder = Builder::new(opset, &[2, 3]).tensor("ratio", &ratio);
+        let builder = builder.tensor("on", &flag(true)).tensor("off", &flag(false));
+        builder.node("Dropout", inputs, outputs, &[])
+    };
+    for builder in [
+        old,
+        new(12, &["x", "ratio"], &["d"]),
+        new(13, &["x", "ratio", "on"], &["d", "unused"]),
+        new(22, &["x", "ratio", "off"], &["d", ""]),
+    ] {
         let bytes =
             builder.tensor("w", &spread(&[3, 2], 2)).node("MatMul", &["d", "w"], &["y"], &[]).build("y");
         let (model, probe) = load(&bytes, &x);

@@ -21,8 +21,10 @@ pub(super) fn slice(importer: &mut Importer, site: &Site) -> Result<Vec<Value>, 
     };
     let axes: Option<Vec<usize>> = axes.iter().map(|&axis| absolute(axis, shape.len())).collect();
     let bad = || error(importer, site, "its bounds do not fit its input");
-    let axes =
-        axes.filter(|axes| axes.len() == starts.len() && output.len() == shape.len()).ok_or_else(bad)?;
+    let axes = axes.ok_or_else(bad)?;
+    if axes.len() != starts.len() || steps.len() != starts.len() || output.len() != shape.len() {
+        return Err(bad());
+    }
     let (mut firsts, mut strides, mut counts) = (Vec::new(), Vec::new(), Vec::new());
     for ((&axis, &start), &step) in axes.iter().zip(&starts).zip(&steps) {
         let (extent, count) = (shape[axis] as i64, output[axis]);
@@ -37,9 +39,6 @@ pub(super) fn slice(importer: &mut Importer, site: &Site) -> Result<Vec<Value>, 
         firsts.push(first);
         strides.push(stride);
         counts.push(count);
-    }
-    if strides.len() != starts.len() {
-        return Err(bad());
     }
     Ok(vec![importer.graph.slice(x, &axes, &firsts, &strides, &counts)])
 }
