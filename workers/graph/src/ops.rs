@@ -3,8 +3,8 @@
 
 use crate::GraphError;
 use crate::grad::{
-    Rule, activation, conv, elementwise, index, matmul, norm, pool, power, reduce, shape, slice, smooth,
-    softmax, unary,
+    Rule, activation, conv, elementwise, gru, index, lstm, matmul, norm, pool, power, recurrent, reduce,
+    shape, slice, smooth, softmax, unary,
 };
 use crate::graph::{Fact, Node};
 use crate::tensor::DType;
@@ -56,6 +56,8 @@ const INDEX: &[(&str, Gradient)] = &[
     ("MaxPool", Has(pool::max)), ("AveragePool", Has(pool::average)),
     ("GlobalMaxPool", Has(pool::global_max)), ("GlobalAveragePool", Has(pool::global_average)),
     ("sweep.BatchNorm", Has(norm::batch_norm)),
+    // Through time.
+    ("GRU", Has(gru::gru)), ("LSTM", Has(lstm::lstm)), ("RNN", Has(recurrent::rnn)),
     // Shapes. Flatten, Squeeze, Unsqueeze, DepthToSpace and SpaceToDepth arrive as Reshape and Transpose.
     ("Concat", Has(shape::concat)), ("Expand", Has(shape::expand)), ("Reshape", Has(shape::reshape)),
     ("Split", Has(shape::split)), ("Tile", Has(shape::tile)), ("Transpose", Has(shape::transpose)),
@@ -73,8 +75,8 @@ const INDEX: &[(&str, Gradient)] = &[
     ("Range", Zero), ("Round", Zero), ("Shape", Zero), ("Sign", Zero), ("Size", Zero), ("Xor", Zero),
 
     ("Attention", Unsupported(LATER)), ("ConvTranspose", Unsupported(LATER)), ("Einsum", Unsupported(LATER)),
-    ("GRU", Unsupported(LATER)), ("GroupNormalization", Unsupported(LATER)),
-    ("InstanceNormalization", Unsupported(LATER)), ("LSTM", Unsupported(LATER)),
+    ("GroupNormalization", Unsupported(LATER)),
+    ("InstanceNormalization", Unsupported(LATER)),
     ("LayerNormalization", Unsupported(LATER)), ("LpNormalization", Unsupported(LATER)),
     ("RMSNormalization", Unsupported(LATER)), ("Resize", Unsupported(LATER)), ("TopK", Unsupported(LATER)),
 

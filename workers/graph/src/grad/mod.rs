@@ -4,11 +4,14 @@
 pub(crate) mod activation;
 pub(crate) mod conv;
 pub(crate) mod elementwise;
+pub(crate) mod gru;
 pub(crate) mod index;
+pub(crate) mod lstm;
 pub(crate) mod matmul;
 pub(crate) mod norm;
 pub(crate) mod pool;
 pub(crate) mod power;
+pub(crate) mod recurrent;
 pub(crate) mod reduce;
 pub(crate) mod shape;
 pub(crate) mod slice;

@@ -29,6 +29,12 @@ pub(crate) fn spread(shape: &[usize], seed: u64) -> Tensor {
     Tensor::f32(shape, values)
 }
 
+/// [`spread`], shrunk.
+pub(crate) fn small(shape: &[usize], seed: u64, factor: f32) -> Tensor {
+    let values = floats(&spread(shape, seed)).iter().map(|v| v * factor).collect();
+    Tensor::f32(shape, values)
+}
+
 /// splitmix64.
 fn random(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);

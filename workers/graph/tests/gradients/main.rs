@@ -11,6 +11,7 @@ mod models;
 mod odd;
 mod onnx;
 mod products;
+mod recurrent;
 mod reductions;
 mod runtime;
 mod shapes;

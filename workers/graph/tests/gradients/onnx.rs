@@ -8,6 +8,7 @@ pub(crate) enum Attr<'a> {
     Float(f32),
     Text(&'a str),
     Ints(&'a [i64]),
+    Texts(&'a [&'a str]),
 }
 
 /// A model in the making: float32 input `x`.
@@ -33,6 +34,7 @@ impl Builder {
         }
         let (code, raw): (u64, Vec<u8>) = match &tensor.data {
             TensorData::F32(v) => (1, v.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            TensorData::I32(v) => (6, v.iter().flat_map(|v| v.to_le_bytes()).collect()),
             TensorData::I64(v) => (7, v.iter().flat_map(|v| v.to_le_bytes()).collect()),
             TensorData::Bool(v) => (9, v.iter().map(|&v| u8::from(v)).collect()),
             _ => panic!("no test needs this type"),
@@ -86,6 +88,10 @@ impl Builder {
                 Attr::Ints(v) => {
                     v.iter().for_each(|&v| number(&mut inner, 8, v as u64));
                     7
+                }
+                Attr::Texts(v) => {
+                    v.iter().for_each(|v| bytes(&mut inner, 9, v.as_bytes()));
+                    8
                 }
             };
             number(&mut inner, 20, kind);

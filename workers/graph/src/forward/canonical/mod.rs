@@ -3,6 +3,7 @@
 
 mod elementwise;
 mod norm;
+mod recurrent;
 mod reduce;
 mod sequence;
 mod shape;
@@ -43,6 +44,7 @@ pub(super) fn build(importer: &mut Importer, site: &Site) -> Result<Vec<Value>, 
         "Gather" => slice::gather(importer, site),
         "Pad" => slice::pad(importer, site),
         "Slice" => slice::slice(importer, site),
+        "LSTM" | "GRU" | "RNN" => recurrent::recurrent(importer, site),
         kind if kind.starts_with("Reduce") => reduce::reduce(importer, site),
         "Softmax" | "LogSoftmax" | "Hardmax" => reduce::softmax(importer, site),
         "Transpose" if site.op.list("perm").is_none() => {
