@@ -3,8 +3,8 @@
 
 use crate::GraphError;
 use crate::grad::{
-    Rule, activation, conv, elementwise, gru, index, lstm, matmul, norm, pool, power, recurrent, reduce,
-    shape, slice, smooth, softmax, unary,
+    Rule, activation, conv, elementwise, gru, index, lstm, matmul, norm, normalize, pool, power, recurrent,
+    reduce, shape, slice, smooth, softmax, unary,
 };
 use crate::graph::{Fact, Node};
 use crate::tensor::DType;
@@ -58,6 +58,8 @@ const INDEX: &[(&str, Gradient)] = &[
     ("sweep.BatchNorm", Has(norm::batch_norm)),
     // Through time.
     ("GRU", Has(gru::gru)), ("LSTM", Has(lstm::lstm)), ("RNN", Has(recurrent::rnn)),
+    ("sweep.Normalize", Has(normalize::normalize)), ("LpNormalization", Has(normalize::unit_length)),
+    ("LRN", Has(normalize::local_response)),
     // Shapes. Flatten, Squeeze, Unsqueeze, DepthToSpace and SpaceToDepth arrive as Reshape and Transpose.
     ("Concat", Has(shape::concat)), ("Expand", Has(shape::expand)), ("Reshape", Has(shape::reshape)),
     ("Split", Has(shape::split)), ("Tile", Has(shape::tile)), ("Transpose", Has(shape::transpose)),
@@ -75,10 +77,10 @@ const INDEX: &[(&str, Gradient)] = &[
     ("Range", Zero), ("Round", Zero), ("Shape", Zero), ("Sign", Zero), ("Size", Zero), ("Xor", Zero),
 
     ("Attention", Unsupported(LATER)), ("ConvTranspose", Unsupported(LATER)), ("Einsum", Unsupported(LATER)),
-    ("GroupNormalization", Unsupported(LATER)),
-    ("InstanceNormalization", Unsupported(LATER)),
-    ("LayerNormalization", Unsupported(LATER)), ("LpNormalization", Unsupported(LATER)),
-    ("RMSNormalization", Unsupported(LATER)), ("Resize", Unsupported(LATER)), ("TopK", Unsupported(LATER)),
+   
+   
+   
+    ("Resize", Unsupported(LATER)), ("TopK", Unsupported(LATER)),
 
     ("DynamicQuantizeLinear", Unsupported(INTEGER)), ("QLinearConv", Unsupported(INTEGER)),
     ("QuantizeLinear", Unsupported(INTEGER)),

@@ -9,6 +9,7 @@ pub(crate) mod index;
 pub(crate) mod lstm;
 pub(crate) mod matmul;
 pub(crate) mod norm;
+pub(crate) mod normalize;
 pub(crate) mod pool;
 pub(crate) mod power;
 pub(crate) mod recurrent;

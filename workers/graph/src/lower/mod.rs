@@ -5,6 +5,7 @@ mod conv;
 mod conv_weight;
 mod elementwise;
 mod norm;
+mod normalize;
 
 use crate::graph::{COMPOSITE, Fact, Graph, Node, Value};
 use crate::options::Lowering;
@@ -14,13 +15,15 @@ use std::collections::HashMap;
 type Expansion = fn(&mut Graph, &Node<Fact>, &[Value], Lowering) -> Vec<Value>;
 
 /// Every composite and its expansion.
-const COMPOSITES: [(&str, Expansion); 6] = [
+const COMPOSITES: [(&str, Expansion); 8] = [
     ("BatchNorm", norm::batch_norm),
     ("BatchNormGrad", norm::batch_norm_grad),
     ("ConvInputGrad", conv::input_grad),
     ("ConvWeightGrad", conv_weight::weight_grad),
     ("MatMul", elementwise::matmul),
     ("MaxPoolGrad", elementwise::max_pool_grad),
+    ("Normalize", normalize::normalize),
+    ("NormalizeGrad", normalize::normalize_grad),
 ];
 
 /// A copy of `graph` without composites, and where `wanted` went.

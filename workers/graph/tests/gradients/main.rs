@@ -8,6 +8,7 @@ mod elementwise;
 mod functions;
 mod indices;
 mod models;
+mod norms;
 mod odd;
 mod onnx;
 mod products;

@@ -3,6 +3,7 @@
 
 mod elementwise;
 mod norm;
+mod normalize;
 mod recurrent;
 mod reduce;
 mod sequence;
@@ -45,6 +46,12 @@ pub(super) fn build(importer: &mut Importer, site: &Site) -> Result<Vec<Value>, 
         "Pad" => slice::pad(importer, site),
         "Slice" => slice::slice(importer, site),
         "LSTM" | "GRU" | "RNN" => recurrent::recurrent(importer, site),
+        "LayerNormalization" => normalize::layer(importer, site, true),
+        "RMSNormalization" => normalize::layer(importer, site, false),
+        "InstanceNormalization" | "GroupNormalization" => normalize::group(importer, site),
+        "MeanVarianceNormalization" => normalize::mean_variance(importer, site),
+        "LpNormalization" => normalize::unit_length(importer, site),
+        "LRN" => normalize::local_response(importer, site),
         kind if kind.starts_with("Reduce") => reduce::reduce(importer, site),
         "Softmax" | "LogSoftmax" | "Hardmax" => reduce::softmax(importer, site),
         "Transpose" if site.op.list("perm").is_none() => {
