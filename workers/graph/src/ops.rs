@@ -3,8 +3,8 @@
 
 use crate::GraphError;
 use crate::grad::{
-    Rule, activation, conv, elementwise, gru, index, lstm, matmul, norm, normalize, pool, power, recurrent,
-    reduce, shape, slice, smooth, softmax, unary,
+    Rule, activation, conv, conv_transpose, elementwise, gru, index, lstm, matmul, norm, normalize, pool,
+    power, recurrent, reduce, shape, slice, smooth, softmax, unary,
 };
 use crate::graph::{Fact, Node};
 use crate::tensor::DType;
@@ -60,6 +60,7 @@ const INDEX: &[(&str, Gradient)] = &[
     ("GRU", Has(gru::gru)), ("LSTM", Has(lstm::lstm)), ("RNN", Has(recurrent::rnn)),
     ("sweep.Normalize", Has(normalize::normalize)), ("LpNormalization", Has(normalize::unit_length)),
     ("LRN", Has(normalize::local_response)),
+    ("ConvTranspose", Has(conv_transpose::conv_transpose)),
     // Shapes. Flatten, Squeeze, Unsqueeze, DepthToSpace and SpaceToDepth arrive as Reshape and Transpose.
     ("Concat", Has(shape::concat)), ("Expand", Has(shape::expand)), ("Reshape", Has(shape::reshape)),
     ("Split", Has(shape::split)), ("Tile", Has(shape::tile)), ("Transpose", Has(shape::transpose)),
@@ -76,7 +77,7 @@ const INDEX: &[(&str, Gradient)] = &[
     ("Not", Zero), ("OneHot", Zero), ("Or", Zero), ("RandomNormalLike", Zero), ("RandomUniformLike", Zero),
     ("Range", Zero), ("Round", Zero), ("Shape", Zero), ("Sign", Zero), ("Size", Zero), ("Xor", Zero),
 
-    ("Attention", Unsupported(LATER)), ("ConvTranspose", Unsupported(LATER)), ("Einsum", Unsupported(LATER)),
+    ("Attention", Unsupported(LATER)), ("Einsum", Unsupported(LATER)),
    
    
    

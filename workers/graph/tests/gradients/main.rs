@@ -17,3 +17,4 @@ mod reductions;
 mod runtime;
 mod shapes;
 mod steps;
+mod transposed;
