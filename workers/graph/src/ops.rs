@@ -4,7 +4,7 @@
 use crate::GraphError;
 use crate::grad::{
     Rule, activation, conv, conv_transpose, elementwise, gru, index, lstm, matmul, norm, normalize, pool,
-    power, recurrent, reduce, shape, slice, smooth, softmax, unary,
+    power, recurrent, reduce, resize, shape, slice, smooth, softmax, unary,
 };
 use crate::graph::{Fact, Node};
 use crate::tensor::DType;
@@ -61,6 +61,7 @@ const INDEX: &[(&str, Gradient)] = &[
     ("sweep.Normalize", Has(normalize::normalize)), ("LpNormalization", Has(normalize::unit_length)),
     ("LRN", Has(normalize::local_response)),
     ("ConvTranspose", Has(conv_transpose::conv_transpose)),
+    ("Resize", Has(resize::resize)),
     // Shapes. Flatten, Squeeze, Unsqueeze, DepthToSpace and SpaceToDepth arrive as Reshape and Transpose.
     ("Concat", Has(shape::concat)), ("Expand", Has(shape::expand)), ("Reshape", Has(shape::reshape)),
     ("Split", Has(shape::split)), ("Tile", Has(shape::tile)), ("Transpose", Has(shape::transpose)),
@@ -81,7 +82,7 @@ const INDEX: &[(&str, Gradient)] = &[
    
    
    
-    ("Resize", Unsupported(LATER)), ("TopK", Unsupported(LATER)),
+    ("TopK", Unsupported(LATER)),
 
     ("DynamicQuantizeLinear", Unsupported(INTEGER)), ("QLinearConv", Unsupported(INTEGER)),
     ("QuantizeLinear", Unsupported(INTEGER)),

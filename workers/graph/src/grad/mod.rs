@@ -15,6 +15,7 @@ pub(crate) mod pool;
 pub(crate) mod power;
 pub(crate) mod recurrent;
 pub(crate) mod reduce;
+pub(crate) mod resize;
 pub(crate) mod shape;
 pub(crate) mod slice;
 pub(crate) mod smooth;

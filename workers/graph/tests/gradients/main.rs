@@ -14,6 +14,7 @@ mod onnx;
 mod products;
 mod recurrent;
 mod reductions;
+mod resize;
 mod runtime;
 mod shapes;
 mod steps;

@@ -7,6 +7,7 @@ mod norm;
 mod normalize;
 mod recurrent;
 mod reduce;
+mod resize;
 mod sequence;
 mod shape;
 mod slice;
@@ -54,6 +55,7 @@ pub(super) fn build(importer: &mut Importer, site: &Site) -> Result<Vec<Value>, 
         "LpNormalization" => normalize::unit_length(importer, site),
         "LRN" => normalize::local_response(importer, site),
         "ConvTranspose" => conv_transpose::conv_transpose(importer, site),
+        "Resize" => resize::resize(importer, site),
         kind if kind.starts_with("Reduce") => reduce::reduce(importer, site),
         "Softmax" | "LogSoftmax" | "Hardmax" => reduce::softmax(importer, site),
         "Transpose" if site.op.list("perm").is_none() => {
