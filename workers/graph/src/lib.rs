@@ -11,13 +11,15 @@
 //! - `forward`: the model into a graph, each operator in its one canonical form. Never emits a gradient.
 //! - `grad`: one file of gradient rules per family. Rules speak standard operators and the composites of `lower`; they
 //!   never look at provider or opset. `ops`: the index of operators. `backward`: the reverse walk over both.
-//! - `window`: the geometry of convolutions and pools, which `forward`, `grad` and `lower` share.
+//! - `window`: the geometry of convolutions and pools, which `forward`, `grad` and `lower` share. `einsum`: the equations of
+//!   Einstein sums, which `forward` and `grad` share.
 //! - `lower`: composites into the operators that a provider runs best.
 //! - `loss`, `optimizer`: the two ends of a step. `state`: what passes from one step to the next. `step`, `evaluation`:
 //!   what is put together from all this.
 
 mod backward;
 mod codec;
+mod einsum;
 mod error;
 mod evaluation;
 mod forward;

@@ -3,8 +3,8 @@
 
 use crate::GraphError;
 use crate::grad::{
-    Rule, activation, conv, conv_transpose, elementwise, gru, index, lstm, matmul, norm, normalize, pool,
-    power, recurrent, reduce, resize, shape, slice, smooth, softmax, unary,
+    Rule, activation, conv, conv_transpose, einsum, elementwise, gru, index, lstm, matmul, norm, normalize,
+    pool, power, recurrent, reduce, resize, shape, slice, smooth, softmax, unary,
 };
 use crate::graph::{Fact, Node};
 use crate::tensor::DType;
@@ -62,6 +62,7 @@ const INDEX: &[(&str, Gradient)] = &[
     ("LRN", Has(normalize::local_response)),
     ("ConvTranspose", Has(conv_transpose::conv_transpose)),
     ("Resize", Has(resize::resize)),
+    ("Einsum", Has(einsum::einsum)),
     // Shapes. Flatten, Squeeze, Unsqueeze, DepthToSpace and SpaceToDepth arrive as Reshape and Transpose.
     ("Concat", Has(shape::concat)), ("Expand", Has(shape::expand)), ("Reshape", Has(shape::reshape)),
     ("Split", Has(shape::split)), ("Tile", Has(shape::tile)), ("Transpose", Has(shape::transpose)),
@@ -78,7 +79,7 @@ const INDEX: &[(&str, Gradient)] = &[
     ("Not", Zero), ("OneHot", Zero), ("Or", Zero), ("RandomNormalLike", Zero), ("RandomUniformLike", Zero),
     ("Range", Zero), ("Round", Zero), ("Shape", Zero), ("Sign", Zero), ("Size", Zero), ("Xor", Zero),
 
-    ("Attention", Unsupported(LATER)), ("Einsum", Unsupported(LATER)),
+    ("Attention", Unsupported(LATER)),
    
    
    

@@ -4,6 +4,7 @@
 pub(crate) mod activation;
 pub(crate) mod conv;
 pub(crate) mod conv_transpose;
+pub(crate) mod einsum;
 pub(crate) mod elementwise;
 pub(crate) mod gru;
 pub(crate) mod index;

@@ -4,6 +4,7 @@
 
 mod check;
 mod convolution;
+mod einsum;
 mod elementwise;
 mod functions;
 mod indices;

@@ -2,6 +2,7 @@
 //! rule never looks at attributes that have defaults or at inputs that may be missing.
 
 mod conv_transpose;
+mod einsum;
 mod elementwise;
 mod norm;
 mod normalize;
@@ -56,6 +57,7 @@ pub(super) fn build(importer: &mut Importer, site: &Site) -> Result<Vec<Value>, 
         "LRN" => normalize::local_response(importer, site),
         "ConvTranspose" => conv_transpose::conv_transpose(importer, site),
         "Resize" => resize::resize(importer, site),
+        "Einsum" => einsum::einsum(importer, site),
         kind if kind.starts_with("Reduce") => reduce::reduce(importer, site),
         "Softmax" | "LogSoftmax" | "Hardmax" => reduce::softmax(importer, site),
         "Transpose" if site.op.list("perm").is_none() => {
