@@ -79,7 +79,7 @@ const INDEX: &[(&str, Gradient)] = &[
     ("Not", Zero), ("OneHot", Zero), ("Or", Zero), ("RandomNormalLike", Zero), ("RandomUniformLike", Zero),
     ("Range", Zero), ("Round", Zero), ("Shape", Zero), ("Sign", Zero), ("Size", Zero), ("Xor", Zero),
 
-    ("Attention", Unsupported(LATER)),
+   
    
    
    

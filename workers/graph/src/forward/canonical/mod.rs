@@ -1,6 +1,7 @@
 //! The one form of each operator: what exporters and opsets say in several ways is said in one here, so that a gradient
 //! rule never looks at attributes that have defaults or at inputs that may be missing.
 
+mod attention;
 mod conv_transpose;
 mod einsum;
 mod elementwise;
@@ -58,6 +59,7 @@ pub(super) fn build(importer: &mut Importer, site: &Site) -> Result<Vec<Value>, 
         "ConvTranspose" => conv_transpose::conv_transpose(importer, site),
         "Resize" => resize::resize(importer, site),
         "Einsum" => einsum::einsum(importer, site),
+        "Attention" => attention::attention(importer, site),
         kind if kind.starts_with("Reduce") => reduce::reduce(importer, site),
         "Softmax" | "LogSoftmax" | "Hardmax" => reduce::softmax(importer, site),
         "Transpose" if site.op.list("perm").is_none() => {
