@@ -50,19 +50,17 @@ const INDEX: &[(&str, Gradient)] = &[
     ("ReduceLogSumExp", Has(reduce::log_sum_exp)), ("ReduceMax", Has(reduce::extreme)),
     ("ReduceMean", Has(reduce::mean)), ("ReduceMin", Has(reduce::extreme)), ("ReduceProd", Has(reduce::prod)),
     ("ReduceSum", Has(reduce::sum)), ("ReduceSumSquare", Has(reduce::sum_square)),
-    // Products, convolutions, pools, normalisations.
-    ("Gemm", Has(matmul::gemm)), ("MatMul", Has(matmul::matmul)),
-    ("Conv", Has(conv::conv)),
+    // Products, convolutions, pools, normalisations. Attention arrives as products and a softmax, most normalisations as
+    // a composite of rows.
+    ("Einsum", Has(einsum::einsum)), ("Gemm", Has(matmul::gemm)), ("MatMul", Has(matmul::matmul)),
+    ("Conv", Has(conv::conv)), ("ConvTranspose", Has(conv_transpose::conv_transpose)),
     ("MaxPool", Has(pool::max)), ("AveragePool", Has(pool::average)),
     ("GlobalMaxPool", Has(pool::global_max)), ("GlobalAveragePool", Has(pool::global_average)),
-    ("sweep.BatchNorm", Has(norm::batch_norm)),
+    ("Resize", Has(resize::resize)),
+    ("sweep.BatchNorm", Has(norm::batch_norm)), ("sweep.Normalize", Has(normalize::normalize)),
+    ("LpNormalization", Has(normalize::unit_length)), ("LRN", Has(normalize::local_response)),
     // Through time.
     ("GRU", Has(gru::gru)), ("LSTM", Has(lstm::lstm)), ("RNN", Has(recurrent::rnn)),
-    ("sweep.Normalize", Has(normalize::normalize)), ("LpNormalization", Has(normalize::unit_length)),
-    ("LRN", Has(normalize::local_response)),
-    ("ConvTranspose", Has(conv_transpose::conv_transpose)),
-    ("Resize", Has(resize::resize)),
-    ("Einsum", Has(einsum::einsum)),
     // Shapes. Flatten, Squeeze, Unsqueeze, DepthToSpace and SpaceToDepth arrive as Reshape and Transpose.
     ("Concat", Has(shape::concat)), ("Expand", Has(shape::expand)), ("Reshape", Has(shape::reshape)),
     ("Split", Has(shape::split)), ("Tile", Has(shape::tile)), ("Transpose", Has(shape::transpose)),
@@ -79,10 +77,6 @@ const INDEX: &[(&str, Gradient)] = &[
     ("Not", Zero), ("OneHot", Zero), ("Or", Zero), ("RandomNormalLike", Zero), ("RandomUniformLike", Zero),
     ("Range", Zero), ("Round", Zero), ("Shape", Zero), ("Sign", Zero), ("Size", Zero), ("Xor", Zero),
 
-   
-   
-   
-   
     ("TopK", Unsupported(LATER)),
 
     ("DynamicQuantizeLinear", Unsupported(INTEGER)), ("QLinearConv", Unsupported(INTEGER)),
