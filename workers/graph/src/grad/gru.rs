@@ -10,8 +10,8 @@ use crate::graph::{Graph, Value};
 pub(crate) fn gru(graph: &mut Graph, site: &Site) -> Result<Grads, GraphError> {
     let linear_first = site.op().int("linear_before_reset", 0) != 0;
     gradient(graph, site, |graph, _, lane| {
-        let from_input = lane.from_input(graph);
-        let from_hidden = lane.from_hidden(graph);
+        let from_input = lane.project_input(graph);
+        let from_hidden = lane.project_hidden(graph);
         let gate = |graph: &mut Graph, sums: Value, index: usize| {
             graph.slice(sums, &[1], &[(index * lane.hidden) as i64], &[1], &[lane.hidden])
         };

@@ -14,7 +14,7 @@ pub(crate) fn lstm(graph: &mut Graph, site: &Site) -> Result<Grads, GraphError> 
 /// With `dc += dh∘o∘(1 − tanh²c)` the pre-activations get `(dc∘g, dh∘tanh c, dc∘c_{t−1}, dc∘i)` times their gates' slopes,
 /// the step before `dc∘f` and, through r, its dh.
 fn walk(graph: &mut Graph, site: &Site, lane: &Lane) -> Walked {
-    let (from_input, from_hidden) = (lane.from_input(graph), lane.from_hidden(graph));
+    let (from_input, from_hidden) = (lane.project_input(graph), lane.project_hidden(graph));
     let sums = graph.add(from_input, from_hidden);
     let sums = split(graph, sums, 1, 4);
     let [i, o, f] = [0, 1, 2].map(|gate| graph.unary("Sigmoid", sums[gate]));

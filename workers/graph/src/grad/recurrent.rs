@@ -142,13 +142,13 @@ impl Lane {
     }
 
     /// `x·wᵀ + bias`, `[T·N, G·H]`.
-    pub(super) fn from_input(&self, graph: &mut Graph) -> Value {
+    pub(super) fn project_input(&self, graph: &mut Graph) -> Value {
         let product = graph.matmul(self.x, self.w, false, true);
         self.biases.map_or(product, |[bias, _]| graph.add(product, bias))
     }
 
     /// `h·rᵀ + bias` of the hidden states before each step, `[T·N, G·H]`.
-    pub(super) fn from_hidden(&self, graph: &mut Graph) -> Value {
+    pub(super) fn project_hidden(&self, graph: &mut Graph) -> Value {
         let product = graph.matmul(self.before, self.r, false, true);
         self.biases.map_or(product, |[_, bias]| graph.add(product, bias))
     }

@@ -58,7 +58,8 @@ impl Case {
             return small(&shape, 7, 0.5);
         }
         let count = shape.iter().product::<usize>();
-        let allowed = (0..count).map(|i| i % 3 != 1 && (i / self.keys) % self.length != 0).collect();
+        let allowed =
+            (0..count).map(|i| i % 3 != 1 && !(i / self.keys).is_multiple_of(self.length)).collect();
         Tensor { shape, data: TensorData::Bool(allowed) }
     }
 

@@ -21,7 +21,8 @@ fn model(equation: &str, x: &[usize], others: &[&[usize]]) -> (Vec<u8>, Vec<(&'s
 
 #[test]
 fn equations() {
-    let cases: &[(&str, &[usize], &[&[usize]])] = &[
+    type Case<'a> = (&'a str, &'a [usize], &'a [&'a [usize]]);
+    let cases: &[Case] = &[
         // Products of matrices, also transposed, batched, and with the result's axes moved.
         ("ij,jk->ik", &[3, 4], &[&[4, 2]]),
         ("ji, kj -> ki", &[4, 3], &[&[2, 4]]),

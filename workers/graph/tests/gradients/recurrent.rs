@@ -4,7 +4,7 @@ use crate::check::{PLAIN, check, load, options, small, spread};
 use crate::onnx::{Attr, Builder};
 use crate::runtime;
 use proptest::prelude::*;
-use sweep_graph::{Loss, StepOptions, Tensor, evaluation, training_step};
+use sweep_graph::{Loss, Lowering, StepOptions, Tensor, evaluation, gradients, training_step};
 
 /// A recurrent node over `[steps, batch, width]`.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ impl Case {
         ];
         let mut inputs = ["x", "w", "r", "", "", "", ""];
         if rectified {
-            let sign = |i: usize| if i % rows % 2 == 0 { 2.0 } else { -2.0 };
+            let sign = |i: usize| if (i % rows).is_multiple_of(2) { 2.0 } else { -2.0 };
             let extents = [directions, 2 * rows];
             held.push(("b", Tensor::f32(&extents, (0..directions * 2 * rows).map(sign).collect())));
         } else if self.bias {
@@ -184,7 +184,8 @@ fn evaluation_and_training_agree() {
 #[test]
 fn what_is_not_supported_is_named() {
     let odd: &[&str] = &["Sigmoid", "Relu", "Tanh"];
-    let cases: [(&str, &[(&str, Attr)], Option<&[i32]>, &str); 4] = [
+    type Case<'a> = (&'a str, &'a [(&'a str, Attr<'a>)], Option<&'a [i32]>, &'a str);
+    let cases: [Case; 4] = [
         ("LSTM", &[("clip", Attr::Float(1.0))], None, "clipping"),
         ("LSTM", &[("input_forget", Attr::Int(1))], None, "coupled gates"),
         ("LSTM", &[("activations", Attr::Texts(odd))], None, "activations"),
@@ -195,4 +196,17 @@ fn what_is_not_supported_is_named() {
         let error = training_step(&model, &probe, &options(2, PLAIN)).unwrap_err().to_string();
         assert!(error.contains(reason) && error.contains(&format!("{kind}_0")), "{error}");
     }
+}
+
+#[test]
+fn more_steps_than_a_graph_should_hold_are_refused() {
+    let x = spread(&[4097, 1, 1], 1);
+    let bytes = Builder::new(14, &x.shape)
+        .tensor("w", &spread(&[1, 1, 1], 2))
+        .tensor("r", &small(&[1, 1, 1], 3, 0.1))
+        .node("RNN", &["x", "w", "r"], &["y"], &[("hidden_size", Attr::Int(1))])
+        .build("y");
+    let (model, probe) = load(&bytes, &x);
+    let error = gradients(&model, &probe, &["x"], Lowering::Cpu).unwrap_err().to_string();
+    assert!(error.contains("4096") && error.contains("RNN_0"), "{error}");
 }

@@ -21,20 +21,8 @@ pub(super) fn recurrent(importer: &mut Importer, site: &Site) -> Result<Vec<Valu
         "GRU" => (3, 1),
         _ => (1, 1),
     };
-    if site.op.attrs.contains_key("clip") {
-        return refuse("clipping of its cells is not supported");
-    }
-    if site.op.int("input_forget", 0) != 0 {
-        return refuse("coupled gates (`input_forget`) are not supported");
-    }
-    if site.op.int("layout", 0) != 0 {
-        return refuse("the batch as first axis (`layout` 1) is not supported");
-    }
-    if site.input(7).is_some() {
-        return refuse("peepholes (input `P`) are not supported");
-    }
-    if !activations(site) {
-        return refuse("activations other than the default are not supported");
+    if let Some(reason) = unsupported(site) {
+        return refuse(reason);
     }
     let (x, w, r) =
         (required(importer, site, 0)?, required(importer, site, 1)?, required(importer, site, 2)?);
@@ -80,6 +68,24 @@ pub(super) fn recurrent(importer: &mut Importer, site: &Site) -> Result<Vec<Valu
     let slots = facts.len();
     let node = importer.graph.push(Kind::Op(site.op.clone()), inputs, facts);
     Ok((0..slots).map(|slot| Value { node, slot }).collect())
+}
+
+/// What the node asks for that gradients are not known for.
+fn unsupported(site: &Site) -> Option<&'static str> {
+    let op = site.op;
+    if op.attrs.contains_key("clip") {
+        Some("clipping of its cells is not supported")
+    } else if op.int("input_forget", 0) != 0 {
+        Some("coupled gates (`input_forget`) are not supported")
+    } else if op.int("layout", 0) != 0 {
+        Some("the batch as first axis (`layout` 1) is not supported")
+    } else if site.input(7).is_some() {
+        Some("peepholes (input `P`) are not supported")
+    } else if !activations(site) {
+        Some("activations other than the default are not supported")
+    } else {
+        None
+    }
 }
 
 /// Whether the activations are those that gradients are known for.
