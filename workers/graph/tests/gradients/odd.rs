@@ -7,7 +7,7 @@ use crate::runtime;
 use proptest::prelude::*;
 use sweep_graph::{Lowering, Model, Tensor, TensorData, gradients};
 
-/// Operators with what they read (`x` the input, `i` whole numbers, `n` without negative ones, `f` a number, `c` a condition) and their attributes.
+/// Operators with what they read (`x` the input, `i` whole numbers, `n` without negative ones, `f` a number, `c` a condition, `-` nothing) and their attributes.
 const OPERATORS: &[(&str, &str, &[&str])] = &[
     ("Slice", "xiiii", &[]),
     ("Slice", "xii", &[]),
@@ -40,6 +40,12 @@ const OPERATORS: &[(&str, &str, &[&str])] = &[
     ("Pow", "xi", &[]),
     ("Clip", "xff", &[]),
     ("Mod", "xf", &["fmod"]),
+    ("LayerNormalization", "xx", &["axis"]),
+    ("MeanVarianceNormalization", "x", &[]),
+    ("LpNormalization", "x", &["axis", "p"]),
+    ("LRN", "x", &["size"]),
+    ("ConvTranspose", "xx", &["group"]),
+    ("Resize", "x--n", &[]),
 ];
 
 const NUMBERS: [i64; 12] = [0, 1, -1, 2, -2, 3, 4, -5, 7, i64::MAX, i64::MIN, 1 << 40];
@@ -65,7 +71,11 @@ proptest! {
         let mut builder = Builder::new(if old { 13 } else { 18 }, &shape);
         let mut inputs = Vec::new();
         for (slot, kind) in kinds.chars().enumerate() {
-            let name = if kind == 'x' { "x".to_owned() } else { format!("c{slot}") };
+            let name = match kind {
+                'x' => "x".to_owned(),
+                '-' => String::new(),
+                _ => format!("c{slot}"),
+            };
             let (values, scalar) = ints[slot.min(3)].clone();
             let extents = if scalar && !values.is_empty() { vec![] } else { vec![values.len()] };
             let values = if extents.is_empty() { vec![values[0]] } else { values };

@@ -6,12 +6,22 @@ use crate::GraphError;
 use crate::graph::{Attr, Op, Value};
 
 /// Normalises `x`, seen as `[rows, count]`, and returns it as `[rows, count]`.
-fn normalize(importer: &mut Importer, x: Value, layout: [usize; 2], centre: bool, epsilon: f32) -> Value {
+fn normalize(
+    importer: &mut Importer,
+    site: &Site,
+    x: Value,
+    layout: [usize; 2],
+    centre: bool,
+    epsilon: f32,
+) -> Result<Value, GraphError> {
+    if layout.contains(&0) {
+        return Err(error(importer, site, "its input is empty"));
+    }
     let flat = importer.graph.reshape(x, &layout);
     let op = Op::composite("Normalize")
         .with("centre", Attr::Int(i64::from(centre)))
         .with("epsilon", Attr::Float(epsilon));
-    importer.graph.multi(op, &[flat], &[&layout, &[layout[0], 1]])[0]
+    Ok(importer.graph.multi(op, &[flat], &[&layout, &[layout[0], 1]])[0])
 }
 
 /// Multiplies by the scale and adds the bias, each broadcast from `shape` if one is given.
@@ -50,7 +60,7 @@ pub(super) fn layer(importer: &mut Importer, site: &Site, centre: bool) -> Resul
         return Ok(plain(importer, site, site.op.clone()));
     }
     let layout = [shape[..axis].iter().product(), shape[axis..].iter().product()];
-    let y = normalize(importer, x, layout, centre, site.op.float("epsilon", 1e-5));
+    let y = normalize(importer, site, x, layout, centre, site.op.float("epsilon", 1e-5))?;
     let y = importer.graph.reshape(y, &shape);
     Ok(vec![affine(importer, site, y, None)?])
 }
@@ -71,7 +81,7 @@ pub(super) fn group(importer: &mut Importer, site: &Site) -> Result<Vec<Value>, 
     let groups = groups.filter(|&groups| groups > 0 && channels.is_multiple_of(groups));
     let groups = groups.ok_or_else(|| error(importer, site, "its groups do not divide its channels"))?;
     let count = channels / groups * inner.iter().product::<usize>();
-    let y = normalize(importer, x, [batch * groups, count], true, site.op.float("epsilon", 1e-5));
+    let y = normalize(importer, site, x, [batch * groups, count], true, site.op.float("epsilon", 1e-5))?;
     if !instance && importer.model.opset < 21 {
         let y = importer.graph.reshape(y, &[batch, groups, count]);
         let y = affine(importer, site, y, Some(&[groups, 1]))?;
@@ -98,7 +108,7 @@ pub(super) fn mean_variance(importer: &mut Importer, site: &Site) -> Result<Vec<
     let extents = importer.graph.shape(moved).to_vec();
     let (rows, columns) = extents.split_at(order.iter().filter(|axis| !axes.contains(axis)).count());
     let layout = [rows.iter().product(), columns.iter().product()];
-    let y = normalize(importer, moved, layout, true, 1e-9);
+    let y = normalize(importer, site, moved, layout, true, 1e-9)?;
     let y = importer.graph.reshape(y, &extents);
     let mut back = vec![0; order.len()];
     order.iter().enumerate().for_each(|(to, &from)| back[from] = to);
