@@ -64,7 +64,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
             say(&format!("warning: {warning}"));
         }
         let plan = plan::plan(&spec, &text, &facts, slots.threads)
-            .map_err(|error| SpecError::at(&args.spec, &text, "budgets", error.to_string(), None))?;
+            .map_err(|error| SpecError::at(&args.spec, &text, error.at(), error.to_string(), error.hint()))?;
         let mut store = Store::open_writer_on(&global.home, process::file_system)?;
         let submission = store.submit(&plan.info, &plan.trials, now())?;
         let todo = todo(&plan, &submission.trials);

@@ -1,7 +1,7 @@
 //! A trial's key: the hash of everything that decides its result, and of nothing else.
 
-use serde_json::json;
-use sweep_wire::{Facts, Validation};
+use serde_json::{Value, json};
+use sweep_wire::{CrossEntropy, Facts, Inputs, Job, Loss, Optimizer, Source, Validation};
 
 use super::PlannedTrial;
 
@@ -13,13 +13,13 @@ pub fn key(trial: &PlannedTrial, facts: &Facts) -> String {
     let split = match &job.data.validation {
         None => json!(null),
         Some(Validation::Share(share)) => json!({"share": share, "split_seed": job.data.split_seed}),
-        Some(Validation::Images(_)) => json!("files"),
+        Some(Validation::Files(_)) => json!("files"),
     };
-    let decisive = json!({
+    let mut decisive = json!({
         "numerics": facts.numerics,
         "runtime": facts.runtime,
         "device": {"kind": "cpu", "features": facts.cpu, "threads": job.threads, "precision": "float32"},
-        "model": {"content": facts.contents.model, "loss": job.model.loss, "init": job.model.init},
+        "model": {"content": facts.contents.model, "loss": loss(job), "init": job.model.init},
         "data": {
             "content": facts.contents.data,
             "test": job.data.test.is_some(),
@@ -28,12 +28,13 @@ pub fn key(trial: &PlannedTrial, facts: &Facts) -> String {
             "augment": job.data.augment,
             "shuffle": job.data.shuffle,
         },
-        "optimizer": job.optimizer,
+        "optimizer": optimizer(job),
         "batch_size": job.batch_size,
         "seed": trial.seed,
         "log_every": trial.log_every,
         "evaluate": trial.evaluate,
     });
+    decisive.as_object_mut().expect("it was made as an object").extend(options(job));
     let mut hasher = blake3::Hasher::new();
     // serde_json's maps are sorted by key, so equal values have equal text.
     let text = decisive.to_string();
@@ -43,4 +44,62 @@ pub fn key(trial: &PlannedTrial, facts: &Facts) -> String {
         hasher.update(&rate.to_le_bytes());
     }
     hasher.finalize().to_hex().to_string()
+}
+
+/// Options that most specs leave alone, each only where it is used: what a spec without it was trained to before
+/// there was such an option still holds.
+fn options(job: &Job) -> impl Iterator<Item = (String, Value)> {
+    let model = &job.model;
+    let all = [
+        ("output", json!(model.output)),
+        ("trainable", patterns(&model.trainable)),
+        ("frozen", patterns(&model.frozen)),
+        ("no_decay", patterns(&job.no_decay)),
+        ("accumulate", json!((job.accumulate > 1).then_some(job.accumulate))),
+        ("clip_norm", json!(job.clip_norm)),
+        ("ema", json!(job.ema)),
+        ("inputs", inputs(job)),
+    ];
+    all.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value))
+}
+
+/// Patterns, whose order decides nothing.
+fn patterns(patterns: &[String]) -> Value {
+    let sorted: std::collections::BTreeSet<_> = patterns.iter().collect();
+    if sorted.is_empty() { Value::Null } else { json!(sorted) }
+}
+
+fn loss(job: &Job) -> Value {
+    match &job.model.loss {
+        Loss::CrossEntropy(options) if *options == CrossEntropy::default() => json!("cross_entropy"),
+        loss => json!(loss),
+    }
+}
+
+fn optimizer(job: &Job) -> Value {
+    let mut value = json!(job.optimizer);
+    if let Optimizer::Sgd(sgd) = job.optimizer
+        && sgd.dampening == 0.0
+        && let Some(sgd) = value["sgd"].as_object_mut()
+    {
+        sgd.remove("dampening");
+    }
+    value
+}
+
+/// Which array is which input, in the training, validation and test sets; null where all are images.
+fn inputs(job: &Job) -> Value {
+    let validation = match &job.data.validation {
+        Some(Validation::Files(source)) => Some(source),
+        Some(Validation::Share(_)) | None => None,
+    };
+    let names = |source: Option<&Source>| match source {
+        None | Some(Source::Images(_)) => Value::Null,
+        Some(Source::Arrays(arrays)) => match &arrays.inputs {
+            Inputs::One(_) => json!([]),
+            Inputs::Named(paths) => json!(paths.keys().collect::<Vec<_>>()),
+        },
+    };
+    let sets = [Some(&job.data.train), validation, job.data.test.as_ref()].map(names);
+    if sets.iter().all(Value::is_null) { Value::Null } else { json!(sets) }
 }

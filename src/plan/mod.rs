@@ -8,22 +8,50 @@ mod trial;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use sweep_wire::{Facts, Job, Optimizer};
+use sweep_wire::{Facts, Job, Loss, Optimizer};
 
 use crate::{
     schedule::Shape,
-    spec::{Goal, Interval, MAX_STEPS, Spec},
+    spec::{Interval, MAX_STEPS, Metric, Spec},
 };
 
 pub use key::key;
 pub use trial::{PlannedTrial, SweepInfo};
 
-/// A budget that no trial can have.
+/// What a spec asks of this model and this data and cannot have.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("budget {budget} is {steps} steps, more than the {MAX_STEPS} that one trial may have")]
-pub struct TooManySteps {
-    budget: String,
-    steps: u64,
+pub enum PlanError {
+    #[error("budget {budget} is {steps} steps, more than the {MAX_STEPS} that one trial may have")]
+    TooManySteps { budget: String, steps: u64 },
+    #[error("one step takes {needed} samples, and only {samples} are trained on")]
+    TooFewSamples { needed: u64, samples: u64 },
+    #[error("this model is not measured by `{metric}`")]
+    NoSuchMetric { metric: Metric, measured: Vec<String> },
+}
+
+impl PlanError {
+    /// The key of the spec at fault.
+    #[must_use]
+    pub fn at(&self) -> &'static str {
+        match self {
+            Self::TooManySteps { .. } => "budgets",
+            Self::TooFewSamples { .. } => "training.accumulate",
+            Self::NoSuchMetric { .. } => "metric.name",
+        }
+    }
+
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::TooManySteps { .. } => None,
+            Self::TooFewSamples { .. } => Some("a step takes `batch_size` × `accumulate` samples".to_owned()),
+            Self::NoSuchMetric { measured, .. } => {
+                let names: Vec<_> =
+                    measured.iter().map(|name| format!("`{}`", name.escape_debug())).collect();
+                Some(format!("it is measured by {}", names.join(", ")))
+            }
+        }
+    }
 }
 
 /// All trials of a sweep, in the order in which they are started.
@@ -48,7 +76,11 @@ pub fn base_job(spec: &Spec, threads: u32) -> Job {
         model: spec.model.clone(),
         data: spec.data.clone(),
         batch_size: spec.training.batch_size,
+        accumulate: spec.training.accumulate,
         optimizer: spec.training.optimizer,
+        no_decay: spec.training.no_decay.clone(),
+        clip_norm: spec.training.clip_norm,
+        ema: spec.training.ema,
         threads,
     }
 }
@@ -57,15 +89,20 @@ pub fn base_job(spec: &Spec, threads: u32) -> Job {
 /// within a seed long trials come first, so that workers end together.
 ///
 /// # Errors
-/// A budget in epochs that is more steps than a trial may have.
-pub fn plan(spec: &Spec, text: &str, facts: &Facts, threads: u32) -> Result<Plan, TooManySteps> {
+/// See [`PlanError`].
+pub fn plan(spec: &Spec, text: &str, facts: &Facts, threads: u32) -> Result<Plan, PlanError> {
     let training = &spec.training;
-    let per_epoch = facts.train_samples / training.batch_size;
+    let metric = metric(spec, facts)?;
+    let needed = training.samples_per_step();
+    let per_epoch = facts.train_samples / needed;
+    if per_epoch == 0 {
+        return Err(PlanError::TooFewSamples { needed, samples: facts.train_samples });
+    }
     let mut budgets = Vec::new();
     for budget in &spec.budgets {
         let steps = budget.steps(training.full_budget, per_epoch);
         if steps > MAX_STEPS {
-            return Err(TooManySteps { budget: budget.to_string(), steps });
+            return Err(PlanError::TooManySteps { budget: budget.to_string(), steps });
         }
         budgets.push((budget.to_string(), steps));
     }
@@ -101,7 +138,7 @@ pub fn plan(spec: &Spec, text: &str, facts: &Facts, threads: u32) -> Result<Plan
             }
         }
     }
-    Ok(Plan { info: info(spec, text, facts), trials })
+    Ok(Plan { info: info(spec, text, facts, metric), trials })
 }
 
 /// After how many updates to evaluate: at each multiple of the interval, and always at the end.
@@ -135,33 +172,56 @@ fn settings(spec: &Spec) -> Vec<BTreeMap<String, f64>> {
 
 fn job(spec: &Spec, settings: &BTreeMap<String, f64>, threads: u32) -> Job {
     let mut job = base_job(spec, threads);
-    let Optimizer::Sgd(sgd) = &mut job.optimizer;
-    if let Some(weight_decay) = settings.get("weight_decay") {
-        sgd.weight_decay = *weight_decay;
+    let (weight_decay, momentum) = match &mut job.optimizer {
+        Optimizer::Sgd(sgd) => (&mut sgd.weight_decay, Some(&mut sgd.momentum)),
+        Optimizer::RmsProp(rmsprop) => (&mut rmsprop.weight_decay, Some(&mut rmsprop.momentum)),
+        Optimizer::ScheduleFreeSgd(sgd) => (&mut sgd.weight_decay, Some(&mut sgd.momentum)),
+        Optimizer::Lion(lion) => (&mut lion.weight_decay, None),
+        Optimizer::Adam(adam) | Optimizer::AdamW(adam) | Optimizer::ScheduleFreeAdamW(adam) => {
+            (&mut adam.weight_decay, None)
+        }
+    };
+    if let Some(swept) = settings.get("weight_decay") {
+        *weight_decay = *swept;
     }
-    if let Some(momentum) = settings.get("momentum") {
-        sgd.momentum = *momentum;
+    // A spec that sweeps the momentum of an optimiser without one is refused when it is read.
+    if let (Some(momentum), Some(swept)) = (momentum, settings.get("momentum")) {
+        *momentum = *swept;
     }
     job
 }
 
+/// The metric that the spec names, or the one that goes with the loss and with what the model puts out: a kind
+/// of accuracy for classes, the loss for the rest.
+fn metric(spec: &Spec, facts: &Facts) -> Result<Metric, PlanError> {
+    let measured = |metric: &Metric| facts.metrics.iter().any(|name| name == metric.name());
+    if let Some(metric) = spec.metric {
+        let error = || PlanError::NoSuchMetric { metric, measured: facts.metrics.clone() };
+        return measured(&metric).then_some(metric).ok_or_else(error);
+    }
+    Ok(match spec.model.loss {
+        Loss::CrossEntropy(_) | Loss::BceWithLogits(_) => {
+            [Metric::Accuracy, Metric::PixelAccuracy].into_iter().find(measured).unwrap_or(Metric::Loss)
+        }
+        _ => Metric::Loss,
+    })
+}
+
 /// Results are judged on the test set, settings chosen on the validation set; what is missing falls back on
 /// the other, and on the training loss without either.
-fn info(spec: &Spec, text: &str, facts: &Facts) -> SweepInfo {
-    let name = spec.metric.name;
+fn info(spec: &Spec, text: &str, facts: &Facts, metric: Metric) -> SweepInfo {
     let (validation, test) = (facts.validation_samples > 0, facts.test_samples > 0);
-    let metric = match (test, validation) {
-        (true, _) => format!("test/{name}"),
-        (false, true) => format!("validation/{name}"),
+    let judged = match (test, validation) {
+        (true, _) => format!("test/{metric}"),
+        (false, true) => format!("validation/{metric}"),
         (false, false) => "train/loss".to_owned(),
     };
-    let maximize = spec.metric.goal == Goal::Maximize && metric != "train/loss";
     SweepInfo {
         name: spec.name.clone(),
         description: spec.description.clone(),
         spec: text.to_owned(),
-        metric,
-        selection_metric: validation.then(|| format!("validation/{name}")),
-        maximize,
+        metric: judged,
+        selection_metric: validation.then(|| format!("validation/{metric}")),
+        maximize: metric.maximize() && (test || validation),
     }
 }

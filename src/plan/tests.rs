@@ -23,6 +23,7 @@ fn facts() -> Facts {
         runtime: "1.32".into(),
         cpu: "x86_64".into(),
         warnings: vec![],
+        metrics: vec!["loss".into(), "accuracy".into()],
     }
 }
 
@@ -104,17 +105,102 @@ fn one_seed_of_every_cell_comes_first_and_long_trials_before_short() {
 }
 
 #[test]
-fn swept_parameters_reach_the_optimizer() {
-    let plan = replaced("{learning_rate: 0.1}", "{learning_rate: [0.1, 0.2], weight_decay: [0, 5e-4]}");
-    let seen: Vec<_> = plan
+fn a_step_takes_the_samples_of_all_its_passes() {
+    let longer = replaced("4 epochs", "4 epochs, accumulate: 3, log_every: 1 epoch");
+    let trial = &longer.trials[0];
+    assert_eq!((trial.steps, trial.log_every), (4 * 20, 20), "8,000 samples at 3·128 are 20.8 steps");
+    assert_eq!((trial.job.batch_size, trial.job.accumulate), (128, 3));
+    assert_eq!(replaced("4 epochs", "50 steps, accumulate: 3").trials[0].steps, 50);
+    let steps = |accumulate: &str| {
+        let text = SPEC.replace("4 epochs", &format!("50 steps, accumulate: {accumulate}"));
+        let spec = crate::spec::parse(&text, Path::new("name.yaml")).unwrap();
+        plan(&spec, &text, &facts(), 1).map(|plan| plan.trials[0].steps)
+    };
+    assert_eq!(steps("62").unwrap(), 50);
+    let error = steps("63").unwrap_err();
+    assert_eq!(error.to_string(), "one step takes 8064 samples, and only 8000 are trained on");
+    assert_eq!(error.at(), "training.accumulate");
+}
+
+#[test]
+fn swept_parameters_reach_every_optimizer_that_has_them() {
+    let swept = |optimizer: &str, parameters: &str| -> Vec<Optimizer> {
+        let spec = SPEC
+            .replace("{sgd: {momentum: 0.9}}", optimizer)
+            .replace("{learning_rate: 0.1}", &format!("{{learning_rate: [0.1, 0.2], {parameters}}}"));
+        planned(|_| spec, &facts()).trials.iter().map(|trial| trial.job.optimizer).collect()
+    };
+    let values = |optimizer: &Optimizer| {
+        let value = serde_json::to_value(optimizer).unwrap();
+        let fields = value.as_object().unwrap().values().next().unwrap().clone();
+        (fields["weight_decay"].as_f64(), fields["momentum"].as_f64())
+    };
+    for name in ["sgd", "rmsprop", "schedule_free_sgd"] {
+        let seen: Vec<_> =
+            swept(name, "weight_decay: [0, 5e-4], momentum: [0.5]").iter().map(values).collect();
+        let expected = [0.0, 5e-4, 0.0, 5e-4].map(|weight_decay| (Some(weight_decay), Some(0.5)));
+        assert_eq!(seen, expected, "{name}");
+    }
+    for name in ["adam", "adamw", "lion", "schedule_free_adamw"] {
+        let seen: Vec<_> = swept(name, "weight_decay: [0, 5e-4]").iter().map(values).collect();
+        let expected = [0.0, 5e-4, 0.0, 5e-4].map(|weight_decay| (Some(weight_decay), None));
+        assert_eq!(seen, expected, "{name}");
+    }
+    let rates: Vec<f32> = replaced("learning_rate: 0.1", "learning_rate: [0.1, 0.2]")
         .trials
         .iter()
-        .map(|trial| {
-            let Optimizer::Sgd(sgd) = trial.job.optimizer;
-            (f64::from(trial.table[0]).mul_add(1000.0, 0.5) as i64, sgd.weight_decay)
-        })
+        .map(|trial| trial.table[0])
         .collect();
-    assert_eq!(seen, [(100, 0.0), (100, 5e-4), (200, 0.0), (200, 5e-4)]);
+    assert_eq!(rates, [0.1, 0.2]);
+}
+
+#[test]
+fn the_options_of_a_step_reach_the_job() {
+    let more = "accumulate: 2, clip_norm: 1, ema: 0.99, ";
+    let text = SPEC
+        .replace("full_budget", &(more.to_owned() + "full_budget"))
+        .replace("{momentum: 0.9}", "{no_decay: ['*.bias']}");
+    let job = Arc::clone(&planned(|_| text, &facts()).trials[0].job);
+    assert_eq!((job.accumulate, job.clip_norm, job.ema), (2, Some(1.0), Some(0.99)));
+    assert_eq!(job.no_decay, ["*.bias"]);
+}
+
+#[test]
+fn the_metric_is_the_one_that_goes_with_loss_and_output() {
+    let judged = |loss: &str, measured: &[&str]| {
+        let metrics = measured.iter().map(|name| (*name).to_owned()).collect();
+        let loss = format!("loss: {loss}");
+        let info =
+            planned(|spec| spec.replace("loss: cross_entropy", &loss), &Facts { metrics, ..facts() }).info;
+        (info.metric, info.maximize)
+    };
+    let cases = [
+        ("cross_entropy", &["loss", "accuracy", "top5_accuracy"][..], "test/accuracy", true),
+        ("cross_entropy", &["loss", "pixel_accuracy"], "test/pixel_accuracy", true),
+        ("cross_entropy", &["loss"], "test/loss", false),
+        ("bce_with_logits", &["loss", "accuracy"], "test/accuracy", true),
+        ("token_cross_entropy", &["loss", "perplexity", "accuracy"], "test/loss", false),
+        ("mse", &["loss", "mae"], "test/loss", false),
+    ];
+    for (loss, measured, metric, maximize) in cases {
+        assert_eq!(judged(loss, measured), (metric.to_owned(), maximize), "{loss} {measured:?}");
+    }
+}
+
+#[test]
+fn a_metric_that_the_model_is_not_measured_by_is_refused() {
+    let named = |metric: &str| {
+        let text = format!("{SPEC}metric: {metric}\n");
+        let spec = crate::spec::parse(&text, Path::new("name.yaml")).unwrap();
+        plan(&spec, &text, &facts(), 1).map(|plan| plan.info.metric)
+    };
+    assert_eq!(named("loss").unwrap(), "test/loss");
+    let error = named("top5_accuracy").unwrap_err();
+    assert_eq!(error.to_string(), "this model is not measured by `top5_accuracy`");
+    assert_eq!(
+        (error.at(), error.hint().as_deref()),
+        ("metric.name", Some("it is measured by `loss`, `accuracy`"))
+    );
 }
 
 #[test]
@@ -131,6 +217,56 @@ fn the_metric_falls_back_on_what_there_is() {
     assert_eq!(metric(0, 0), ("train/loss".into(), None, false));
 }
 
+/// Texts of [`SPEC`] and what makes another result of them.
+const DECISIVE: &[(&str, &str)] = &[
+    ("momentum: 0.9", "momentum: 0.8"),
+    ("momentum: 0.9", "momentum: 0.9, nesterov: true"),
+    ("momentum: 0.9", "momentum: 0.9, weight_decay: 1e-4"),
+    ("batch_size: 128", "batch_size: 64"),
+    ("4 epochs", "3 epochs"),
+    ("4 epochs", "4 epochs, log_every: 1 step"),
+    ("4 epochs", "4 epochs, evaluate: end"),
+    ("4 epochs", "4 epochs, warmup: 5%"),
+    ("[cosine]", "[linear]"),
+    ("0.1}", "0.2}"),
+    ("loss: cross_entropy", "loss: cross_entropy, init: exported"),
+    ("test: {", "shuffle: false, test: {"),
+    ("test: {", "validation: 10%, test: {"),
+    ("test: {", "validation: 10%, split_seed: 1, test: {"),
+    ("test: {", "augment: [horizontal_flip], test: {"),
+    ("momentum: 0.9", "momentum: 0.9, dampening: 0.5"),
+    ("momentum: 0.9", "momentum: 0.9, no_decay: ['*.bias']"),
+    ("momentum: 0.9", "momentum: 0.9, no_decay: ['*.bias', '*norm*']"),
+    ("{sgd: {momentum: 0.9}}", "{rmsprop: {momentum: 0.9}}"),
+    ("{sgd: {momentum: 0.9}}", "{schedule_free_sgd: {momentum: 0.9}}"),
+    ("{sgd: {momentum: 0.9}}", "adam"),
+    ("{sgd: {momentum: 0.9}}", "{adamw: {weight_decay: 0}}"),
+    ("{sgd: {momentum: 0.9}}", "{adamw: {weight_decay: 0, epsilon: 1e-6}}"),
+    // As many steps of as many samples, in fewer passes.
+    ("batch_size: 128, full_budget: 4 epochs", "batch_size: 64, accumulate: 2, full_budget: 248 steps"),
+    ("full_budget: 4 epochs", "accumulate: 2, full_budget: 248 steps"),
+    ("4 epochs", "4 epochs, clip_norm: 1"),
+    ("4 epochs", "4 epochs, clip_norm: 2"),
+    ("4 epochs", "4 epochs, ema: 0.9"),
+    ("cross_entropy}", "cross_entropy, output: logits}"),
+    ("cross_entropy}", "cross_entropy, trainable: ['a']}"),
+    ("cross_entropy}", "cross_entropy, frozen: ['a']}"),
+    ("cross_entropy}", "cross_entropy, init: truncated_normal}"),
+    ("cross_entropy}", "cross_entropy, init: {truncated_normal: {std: 0.1}}}"),
+    ("cross_entropy}", "mse}"),
+    ("cross_entropy}", "huber}"),
+    ("cross_entropy}", "{huber: {delta: 2}}}"),
+    ("cross_entropy}", "token_cross_entropy}"),
+    ("cross_entropy}", "{cross_entropy: {label_smoothing: 0.1}}}"),
+    ("cross_entropy}", "{cross_entropy: {ignore_index: 0}}}"),
+    ("cross_entropy}", "{cross_entropy: {class_weights: [1, 2]}}}"),
+    ("images: i,", "inputs: i,"),
+    ("images: i,", "inputs: {a: i},"),
+    ("images: i,", "inputs: {b: i},"),
+    ("images: ti,", "inputs: {b: i},"),
+    ("test: {", "normalize: {mean: [0.5], std: [0.5]}, test: {"),
+];
+
 #[test]
 fn a_key_changes_with_everything_that_decides_a_result() {
     let base = with("").trials[0].key.clone();
@@ -142,24 +278,7 @@ fn a_key_changes_with_everything_that_decides_a_result() {
         Facts { cpu: "x".into(), ..facts() },
     ];
     let mut plans: Vec<_> = other_facts.iter().map(|facts| planned(|spec| spec, facts)).collect();
-    plans.extend([
-        replaced("momentum: 0.9", "momentum: 0.8"),
-        replaced("momentum: 0.9", "momentum: 0.9, nesterov: true"),
-        replaced("momentum: 0.9", "momentum: 0.9, weight_decay: 1e-4"),
-        replaced("batch_size: 128", "batch_size: 64"),
-        replaced("4 epochs", "3 epochs"),
-        replaced("4 epochs", "4 epochs, log_every: 1 step"),
-        replaced("4 epochs", "4 epochs, evaluate: end"),
-        replaced("4 epochs", "4 epochs, warmup: 5%"),
-        replaced("[cosine]", "[linear]"),
-        replaced("0.1}", "0.2}"),
-        replaced("loss: cross_entropy", "loss: cross_entropy, init: exported"),
-        replaced("test: {", "shuffle: false, test: {"),
-        replaced("test: {", "validation: 10%, test: {"),
-        replaced("test: {", "validation: 10%, split_seed: 1, test: {"),
-        replaced("test: {", "augment: [horizontal_flip], test: {"),
-        replaced("test: {", "normalize: {mean: [0.5], std: [0.5]}, test: {"),
-    ]);
+    plans.extend(DECISIVE.iter().map(|(from, to)| replaced(from, to)));
     let mut keys: Vec<_> = plans.iter().map(|plan| plan.trials[0].key.clone()).collect();
     keys.push(with("seeds: 2").trials[1].key.clone());
     let spec = crate::spec::parse(SPEC, Path::new("name.yaml")).unwrap();
@@ -181,8 +300,23 @@ fn a_key_does_not_change_with_names_places_or_what_stands_beside() {
         replaced("m.onnx", "elsewhere/copy.onnx"),
         replaced("[cosine]", "[cosine, linear]"),
         replaced("4 epochs", "248 steps"),
+        replaced("4 epochs", "4 epochs, accumulate: 1"),
+        replaced("momentum: 0.9", "momentum: 0.9, no_decay: [], dampening: 0"),
+        replaced("cross_entropy}", "{cross_entropy: {label_smoothing: 0}}, trainable: [], frozen: []}"),
+        with("metric: loss"),
     ];
     assert!(same.iter().all(|plan| plan.trials[0].key == base));
+    let frozen = |patterns: &str| replaced("cross_entropy}", &format!("cross_entropy, frozen: {patterns}}}"));
+    assert_eq!(frozen("[a, b]").trials[0].key, frozen("[b, a, b]").trials[0].key);
+}
+
+/// What was trained before there were other losses, optimisers and data still counts.
+#[test]
+fn keys_of_plain_specs_last() {
+    assert_eq!(
+        replaced("[cosine]", "[constant]").trials[0].key,
+        "79fdb7b87a850145d5cadb87f0c5e98c0f56cfd13d55d717f69319eccf14c5e6"
+    );
 }
 
 #[test]

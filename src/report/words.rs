@@ -2,7 +2,8 @@
 
 /// Whether a metric is a share that is shown in percent.
 pub(super) fn is_share(metric: &str) -> bool {
-    metric.ends_with("/accuracy")
+    let name = metric.rsplit('/').next().unwrap_or_default();
+    name == "accuracy" || name.ends_with("_accuracy")
 }
 
 /// Values of a metric, with their unit at the end.
@@ -31,9 +32,19 @@ fn unit(metric: &str) -> &'static str {
 /// A metric in words, such as `accuracy on the test set`.
 pub(super) fn metric(name: &str) -> String {
     match name.split_once('/') {
-        Some(("train", what)) => format!("{what} of the last training batch"),
-        Some((set, what)) => format!("{what} on the {set} set"),
-        None => name.to_owned(),
+        Some(("train", what)) => format!("{} of the last training batch", bare(what)),
+        Some((set, what)) => format!("{} on the {set} set", bare(what)),
+        None => bare(name).to_owned(),
+    }
+}
+
+/// A metric in words, without its set.
+fn bare(name: &str) -> &str {
+    match name {
+        "mae" => "mean absolute error",
+        "pixel_accuracy" => "pixel accuracy",
+        "top5_accuracy" => "top-5 accuracy",
+        name => name,
     }
 }
 
@@ -67,4 +78,28 @@ pub(super) fn wrap(text: &str, width: usize) -> String {
         column += length;
     }
     wrapped + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_accuracy_are_shares_and_the_rest_are_numbers() {
+        for name in ["test/accuracy", "validation/top5_accuracy", "test/pixel_accuracy"] {
+            assert_eq!(values(&[0.5, 0.25], name), "50.0, 25.0 %", "{name}");
+        }
+        for name in ["test/loss", "test/perplexity", "test/mae", "test/inaccuracy"] {
+            assert_eq!(mean(12.5, 0.25, name), "12.5000 ± 0.2500", "{name}");
+        }
+    }
+
+    #[test]
+    fn metrics_are_named_in_words() {
+        assert_eq!(metric("test/top5_accuracy"), "top-5 accuracy on the test set");
+        assert_eq!(metric("validation/pixel_accuracy"), "pixel accuracy on the validation set");
+        assert_eq!(metric("test/mae"), "mean absolute error on the test set");
+        assert_eq!(metric("test/perplexity"), "perplexity on the test set");
+        assert_eq!(metric("train/loss"), "loss of the last training batch");
+    }
 }

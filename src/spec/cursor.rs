@@ -93,6 +93,14 @@ impl<'a> Cursor<'a> {
         Ok(Map { at: self.clone(), entries })
     }
 
+    /// The values of a mapping whose keys are names that the spec chooses.
+    pub(super) fn entries(&self) -> Result<Vec<(&'a str, Cursor<'a>)>, Fault> {
+        let Node::Map(entries) = self.node else { return Err(self.expected("a mapping")) };
+        let inside =
+            |(key, node): &'a (String, Node)| (key.as_str(), self.inside(Segment::Key(key.clone()), node));
+        Ok(entries.iter().map(inside).collect())
+    }
+
     /// A list with at least one item.
     pub(super) fn list(&self) -> Result<Vec<Cursor<'a>>, Fault> {
         let Node::List(items) = self.node else {
@@ -183,6 +191,21 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// What stands under a name of this value; for a bare name, a mapping without entries.
+    pub(super) fn options(&self, under: Option<Self>, keys: &Keys) -> Result<Map<'a>, Fault> {
+        under.map_or_else(|| Ok(Map { at: self.clone(), entries: &[] }), |under| under.map(keys))
+    }
+
+    /// `value`, where nothing stands under its name.
+    pub(super) fn bare<T>(name: &str, under: Option<Self>, value: T) -> Result<T, Fault> {
+        match under {
+            Some(under) => {
+                Err(under.fault(format!("`{name}` takes nothing")).hint(format!("write `{name}`")))
+            }
+            None => Ok(value),
+        }
+    }
+
     fn unknown(&self, word: &str, known: &[&str], later: &[&str]) -> Fault {
         // The key in front of the word: `schedules[1].uba` is about `schedules`.
         let mut keys = self.path.iter().rev().filter_map(|segment| match segment {
@@ -210,6 +233,13 @@ impl<'a> Map<'a> {
     pub(super) fn get(&self, key: &str) -> Option<Cursor<'a>> {
         let (key, node) = self.entries.iter().find(|(known, _)| known == key)?;
         Some(self.at.inside(Segment::Key(key.clone()), node))
+    }
+
+    /// A fault at a place further inside.
+    pub(super) fn inner(&self, keys: &[&str], message: impl Into<String>) -> Fault {
+        let mut path = self.at.path.clone();
+        path.extend(keys.iter().map(|key| Segment::Key((*key).to_owned())));
+        Fault::new(&path, message)
     }
 
     /// The value of a key that has no default; `example` is what might stand there.

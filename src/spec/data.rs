@@ -1,47 +1,37 @@
-//! `model:` and `data:`.
+//! `data:`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use sweep_wire::{Augment, Data, Images, Init, Loss, Model, Normalize, Validation};
+use sweep_wire::{Arrays, Augment, Data, Images, Inputs, Normalize, Source, Validation};
 
 use super::{
-    cursor::{Cursor, Keys, Map},
+    cursor::{Cursor, Keys},
     error::Fault,
     scalar,
     yaml::Node,
 };
 
-const MODEL: Keys = Keys { known: &["onnx", "loss", "init"], later: &[] };
 const DATA: Keys = Keys {
     known: &["train", "validation", "test", "normalize", "augment", "shuffle", "split_seed"],
     later: &[],
 };
-const IMAGES: Keys = Keys { known: &["images", "labels"], later: &[] };
+const SOURCE: Keys = Keys { known: &["images", "inputs", "labels"], later: &[] };
 const NORMALIZE: Keys = Keys { known: &["mean", "std"], later: &[] };
 const CROP: Keys = Keys { known: &["padding"], later: &[] };
 
 /// Channels of an image that a spec may name values for.
 const MAX_CHANNELS: usize = 1024;
 
-/// `folder` is where relative paths start.
-pub(super) fn model(at: &Cursor<'_>, folder: &Path) -> Result<Model, Fault> {
-    let map = at.map(&MODEL)?;
-    let onnx = path(&map, "onnx", "models/resnet8.onnx", folder)?;
-    let later = ["mse", "bce_with_logits", "token_cross_entropy"];
-    let loss =
-        map.required("loss", "cross_entropy")?.choice(&[("cross_entropy", Loss::CrossEntropy)], &later)?;
-    let inits = [("kaiming_normal", Init::KaimingNormal), ("exported", Init::Exported)];
-    let init = map.or("init", Init::KaimingNormal, |at| at.choice(&inits, &[]))?;
-    Ok(Model { onnx, loss, init })
-}
+/// Inputs of one model.
+const MAX_INPUTS: usize = 100;
 
 /// `folder` is where relative paths start.
 pub(super) fn data(at: &Cursor<'_>, folder: &Path) -> Result<Data, Fault> {
     let map = at.map(&DATA)?;
     Ok(Data {
-        train: images(&map.required("train", "{images: …, labels: …}")?, folder)?,
+        train: source(&map.required("train", "{images: …, labels: …}")?, folder)?,
         validation: map.or("validation", None, |at| validation(at, folder).map(Some))?,
-        test: map.or("test", None, |at| images(at, folder).map(Some))?,
+        test: map.or("test", None, |at| source(at, folder).map(Some))?,
         normalize: map.or("normalize", None, |at| normalize(at).map(Some))?,
         augment: map.or("augment", Vec::new(), |at| at.items()?.iter().map(augment).collect())?,
         shuffle: map.or("shuffle", true, Cursor::boolean)?,
@@ -49,23 +39,53 @@ pub(super) fn data(at: &Cursor<'_>, folder: &Path) -> Result<Data, Fault> {
     })
 }
 
-fn path(map: &Map<'_>, key: &str, example: &str, folder: &Path) -> Result<PathBuf, Fault> {
-    Ok(folder.join(map.required(key, example)?.text()?))
+/// IDX files under `images`, or NumPy arrays under `inputs`.
+fn source(at: &Cursor<'_>, folder: &Path) -> Result<Source, Fault> {
+    let map = at.map(&SOURCE)?;
+    let path = |key: &str, example: &str| scalar::path(&map.required(key, example)?, folder);
+    match (map.get("images"), map.get("inputs")) {
+        (Some(_), Some(inputs)) => Err(inputs
+            .fault("`images` and `inputs` exclude each other")
+            .at_key()
+            .hint("`images` are IDX files, `inputs` NumPy arrays (`.npy`)")),
+        (None, Some(at)) => Ok(Source::Arrays(Arrays {
+            inputs: inputs(&at, folder)?,
+            labels: path("labels", "train-y.npy")?,
+        })),
+        (Some(at), None) => Ok(Source::Images(Images {
+            images: scalar::path(&at, folder)?,
+            labels: path("labels", "data/train-labels-idx1-ubyte.gz")?,
+        })),
+        (None, None) => {
+            let fault = at.fault(format!("missing key `images` or `inputs` in {}", at.label()));
+            Err(fault.hint("such as `images: train-images-idx3-ubyte.gz` or `inputs: train-x.npy`"))
+        }
+    }
 }
 
-fn images(at: &Cursor<'_>, folder: &Path) -> Result<Images, Fault> {
-    let map = at.map(&IMAGES)?;
-    Ok(Images {
-        images: path(&map, "images", "data/train-images-idx3-ubyte.gz", folder)?,
-        labels: path(&map, "labels", "data/train-labels-idx1-ubyte.gz", folder)?,
-    })
+/// A path, or a path for each of the model's inputs by its name.
+fn inputs(at: &Cursor<'_>, folder: &Path) -> Result<Inputs, Fault> {
+    match at.node() {
+        Node::Text(_) => scalar::path(at, folder).map(Inputs::One),
+        Node::Map(entries) if (1..=MAX_INPUTS).contains(&entries.len()) => {
+            let entries = at.entries()?.into_iter();
+            let paths = entries.map(|(name, at)| Ok((name.to_owned(), scalar::path(&at, folder)?)));
+            paths.collect::<Result<_, _>>().map(Inputs::Named)
+        }
+        Node::Map(_) => {
+            Err(at.fault(format!("{} should name 1 to {MAX_INPUTS} of the model's inputs", at.label())))
+        }
+        _ => Err(at
+            .expected("a path, or a path for each of the model's inputs")
+            .hint("such as `x.npy` or `{input_ids: ids.npy, attention_mask: mask.npy}`")),
+    }
 }
 
 fn validation(at: &Cursor<'_>, folder: &Path) -> Result<Validation, Fault> {
     if matches!(at.node(), Node::Map(_)) {
-        return images(at, folder).map(Validation::Images);
+        return source(at, folder).map(Validation::Files);
     }
-    let what = "a share of the training data between 0% and 100%, or `{images: …, labels: …}`";
+    let what = "a share of the training data between 0% and 100%, or files such as `{images: …, labels: …}`";
     scalar::share(at, what, |share| share > 0.0 && share < 1.0).map(Validation::Share)
 }
 
@@ -110,9 +130,6 @@ fn augment(at: &Cursor<'_>) -> Result<Augment, Fault> {
         ("random_crop", None) => {
             Err(at.fault("`random_crop` needs `padding`").hint("such as `random_crop: {padding: 2}`"))
         }
-        (_, Some(under)) => {
-            Err(under.fault("`horizontal_flip` takes nothing").hint("write `horizontal_flip`"))
-        }
-        (_, None) => Ok(Augment::HorizontalFlip),
+        (name, under) => Cursor::bare(name, under, Augment::HorizontalFlip),
     }
 }

@@ -132,6 +132,12 @@ pub(super) fn printable(text: &str) -> String {
 pub(super) fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase().replace('-', "_");
     let near = |candidate: &str| {
+        if typed == candidate {
+            return 1.0;
+        }
+        if typed.len() >= 3 && candidate.starts_with(&typed) {
+            return 0.95;
+        }
         let contained = typed.len() >= 3 && (candidate.contains(&typed) || typed.contains(candidate));
         let slip = typed.len() >= 3 && strsim::osa_distance(&typed, candidate) == 1;
         if contained || slip { 0.9 } else { strsim::jaro_winkler(&typed, candidate) }
@@ -141,8 +147,22 @@ pub(super) fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>
     best.map(|(_, candidate)| candidate)
 }
 
+/// Names from elsewhere: as typed, a key that there must be for this to be meant, what is meant.
+const ELSEWHERE: [(&str, Option<&str>, &str); 4] = [
+    ("betas", Some("beta2"), "`beta1` and `beta2`"),
+    ("eps", Some("epsilon"), "`epsilon`"),
+    ("lr", None, "`parameters.learning_rate`"),
+    ("learning_rate", None, "`parameters.learning_rate`"),
+];
+
 /// "did you mean" where something is near, otherwise all there is.
 pub(super) fn suggest(typed: &str, what: &str, candidates: &[&str]) -> String {
+    let meant = |(name, key, _): &&(&str, Option<&str>, &str)| {
+        *name == typed && key.is_none_or(|key| candidates.contains(&key))
+    };
+    if let Some((_, _, meant)) = ELSEWHERE.iter().find(meant) {
+        return format!("did you mean {meant}?");
+    }
     match nearest(typed, candidates.iter().copied()) {
         Some(candidate) => format!("did you mean `{candidate}`?"),
         None => format!("{what}: {}", listed(candidates)),

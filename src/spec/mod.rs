@@ -8,7 +8,11 @@ mod budgets;
 mod cursor;
 mod data;
 mod error;
+mod metric;
+mod model;
+mod optimizer;
 mod parameters;
+mod patterns;
 mod place;
 mod scalar;
 mod schedules;
@@ -21,9 +25,7 @@ mod yaml;
 
 pub use error::{Place, SpecError};
 pub use place::locate;
-pub use types::{
-    Budget, Device, Goal, Interval, Length, Metric, MetricName, Parameters, Resources, Spec, Training,
-};
+pub use types::{Budget, Device, Interval, Length, Metric, Parameters, Resources, Spec, Training};
 
 use std::path::Path;
 

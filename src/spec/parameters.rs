@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     cursor::{Cursor, Keys, Map},
     error::Fault,
-    scalar, training,
+    optimizer, scalar,
     types::Parameters,
     yaml::Node,
 };
@@ -50,10 +50,10 @@ pub(super) fn parameters(at: &Cursor<'_>) -> Result<Parameters, Fault> {
     Ok(Parameters {
         learning_rate: values(&rate, "a number above 0, at most 1e6", is_rate)?,
         weight_decay: map.or("weight_decay", None, |at| {
-            values(at, training::WEIGHT_DECAY, training::is_weight_decay).map(Some)
+            values(at, optimizer::WEIGHT_DECAY, optimizer::is_weight_decay).map(Some)
         })?,
         momentum: map
-            .or("momentum", None, |at| values(at, training::MOMENTUM, training::is_momentum).map(Some))?,
+            .or("momentum", None, |at| values(at, optimizer::MOMENTUM, optimizer::is_momentum).map(Some))?,
     })
 }
 

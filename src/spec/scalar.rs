@@ -1,6 +1,9 @@
 //! Numbers and amounts: `1e-3`, `1_000`, `50%`, `500 steps`, `2 epochs`.
 
-use std::ops::RangeInclusive;
+use std::{
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
 
 use super::{MAX_STEPS, cursor::Cursor, error::Fault, types::Length, yaml::Node};
 
@@ -65,8 +68,39 @@ pub(super) fn number(at: &Cursor<'_>, what: &str, ok: impl Fn(f64) -> bool) -> R
         Some(Amount::Plain(value)) if !value.is_finite() => {
             Err(at.expected(what).hint("it has to be finite"))
         }
+        Some(Amount::Plain(value))
+            if [0.0, 1.0, f32::INFINITY].contains(&(value as f32)) && !is_single(value) =>
+        {
+            Err(at.expected(what).hint(format!("in the 32 bits of training it is `{}`", value as f32)))
+        }
         _ => Err(at.expected(what)),
     }
+}
+
+/// Whether 32 bits hold exactly this number.
+fn is_single(value: f64) -> bool {
+    f64::from(value as f32) == value
+}
+
+pub(super) const POSITIVE: &str = "a number above 0";
+
+/// As a worker reads it: in 32 bits.
+pub(super) fn is_positive(value: f64) -> bool {
+    value as f32 > 0.0 && (value as f32).is_finite()
+}
+
+/// The index of a class or token, which may be negative.
+pub(super) fn index(at: &Cursor<'_>) -> Result<i64, Fault> {
+    let bounds = f64::from(i32::MIN)..=f64::from(i32::MAX);
+    match amount(at) {
+        Some(Amount::Plain(value)) if value.fract() == 0.0 && bounds.contains(&value) => Ok(value as i64),
+        _ => Err(at.expected(&format!("a whole number from {} to {}", i32::MIN, i32::MAX))),
+    }
+}
+
+/// A path; relative ones start in `folder`.
+pub(super) fn path(at: &Cursor<'_>, folder: &Path) -> Result<PathBuf, Fault> {
+    Ok(folder.join(at.text()?))
 }
 
 /// A whole number within bounds; `1e3` and `1_000` are whole.

@@ -11,18 +11,8 @@ use super::{
 
 const FAMILIES: [&str; 9] =
     ["uba", "constant", "step", "exponential", "polynomial", "linear", "cosine", "rex", "wsd"];
-const LATER: [&str; 10] = [
-    "cyclical",
-    "d2z",
-    "inverse_sqrt",
-    "multi_phase",
-    "multistep",
-    "one_cycle",
-    "power",
-    "schedule_free",
-    "sgdr",
-    "custom",
-];
+const LATER: [&str; 9] =
+    ["cyclical", "d2z", "inverse_sqrt", "multi_phase", "multistep", "one_cycle", "power", "sgdr", "custom"];
 
 const FRACTION: &str = "a number above 0 and below 1";
 

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use sweep_wire::Optimizer;
-
 use crate::schedule::Schedule;
 
 use super::{
@@ -11,12 +9,15 @@ use super::{
     budgets::budgets,
     cursor::{Cursor, Keys, Map},
     data,
-    error::{Fault, Segment, printable},
+    error::{Fault, printable},
+    metric::metric,
+    model::model,
+    optimizer,
     parameters::parameters,
     scalar,
     schedules::schedules,
     training::training,
-    types::{Budget, Device, Goal, Metric, MetricName, Parameters, Resources, Spec, Training},
+    types::{Budget, Device, Parameters, Resources, Spec, Training},
     yaml::Node,
 };
 
@@ -39,8 +40,9 @@ const TOP: Keys = Keys {
     ],
     later: &["program", "command", "checkpoint", "limits", "pricing", "early_terminate", "run_cap", "<<"],
 };
-const METRIC: Keys = Keys { known: &["name", "goal"], later: &["target"] };
 const RESOURCES: Keys = Keys { known: &["device", "workers", "threads"], later: &["gpu_fraction"] };
+/// Model and data as a worker is told, in bytes.
+const MAX_JOB: usize = sweep_wire::MAX_LINE / 4 * 3;
 const RETRY: Keys = Keys { known: &["max"], later: &[] };
 
 /// The document as a spec; see [`super::parse`].
@@ -51,25 +53,24 @@ pub(super) fn read(root: &Node, file: &Path) -> Result<Spec, Fault> {
     map.or("method", (), |at| at.choice(&[("grid", ())], &["random", "bayes"]))?;
     let training = training(&map.required("training", "{batch_size: 128, …}")?)?;
     let budgets = map.or("budgets", vec![Budget::Share(1.0)], |at| budgets(at, training.full_budget))?;
+    let model = model(&map.required("model", "{onnx: models/resnet8.onnx, loss: cross_entropy}")?, folder)?;
     let spec = Spec {
         name: name(&map, file)?,
         description: map.or("description", None, |at| Ok(Some(at.text()?.trim_end().to_owned())))?,
-        model: data::model(
-            &map.required("model", "{onnx: models/resnet8.onnx, loss: cross_entropy}")?,
-            folder,
-        )?,
         data: data::data(&map.required("data", "{train: {images: …, labels: …}}")?, folder)?,
         training,
         budgets,
         schedules: schedules(&map.required("schedules", "[cosine, linear]")?)?,
         parameters: parameters(&map.required("parameters", "{learning_rate: 0.1}")?)?,
         seeds: map.or("seeds", 1, |at| scalar::whole(at, 1..=MAX_SEEDS))?,
-        metric: map.or("metric", Metric { name: MetricName::Accuracy, goal: Goal::Maximize }, metric)?,
+        metric: map.or("metric", None, |at| metric(at, &model.loss).map(Some))?,
         resources: map.or("resources", Resources::default(), resources)?,
         retry: map.or("retry", 2, retry)?,
+        model,
     };
     floor_below_peaks(&map, &spec.training, &spec.parameters)?;
-    nesterov_has_momentum(&map, &spec.training, &spec.parameters)?;
+    optimizer::agrees(&map, &spec.training, &spec.parameters)?;
+    short_enough(&map, &spec)?;
     few_enough_trials(&map, &spec.budgets, &spec.schedules, &spec.parameters, spec.seeds)?;
     Ok(spec)
 }
@@ -106,29 +107,6 @@ fn name(map: &Map<'_>, file: &Path) -> Result<String, Fault> {
     Ok(name)
 }
 
-fn metric(at: &Cursor<'_>) -> Result<Metric, Fault> {
-    let names = [("accuracy", MetricName::Accuracy), ("loss", MetricName::Loss)];
-    let of = |name| match name {
-        MetricName::Accuracy => Goal::Maximize,
-        MetricName::Loss => Goal::Minimize,
-    };
-    if matches!(at.node(), Node::Text(_)) {
-        let name = at.choice(&names, &[])?;
-        return Ok(Metric { name, goal: of(name) });
-    }
-    let map = at.map(&METRIC)?;
-    let name = map.required("name", "accuracy")?.choice(&names, &[])?;
-    let goals = [("maximize", Goal::Maximize), ("minimize", Goal::Minimize)];
-    let goal = map.or("goal", of(name), |at| at.choice(&goals, &[]))?;
-    match map.get("goal") {
-        Some(at) if goal != of(name) => {
-            let message = format!("this goal would rank the worst {name} first");
-            Err(at.fault(message).hint("leave `goal` out, the metric's name says it"))
-        }
-        _ => Ok(Metric { name, goal }),
-    }
-}
-
 fn resources(at: &Cursor<'_>) -> Result<Resources, Fault> {
     let map = at.map(&RESOURCES)?;
     let devices = [("auto", Device::Auto), ("cpu", Device::Cpu)];
@@ -155,18 +133,19 @@ fn floor_below_peaks(map: &Map<'_>, training: &Training, parameters: &Parameters
     }
     let floor = training.eta_min;
     let message = format!("`training.eta_min` is `{floor}`, above the smallest learning rate `{smallest}`");
-    Err(inner(map, &["training", "eta_min"], message).hint("the rate falls from its peak to `eta_min`"))
+    Err(map.inner(&["training", "eta_min"], message).hint("the rate falls from its peak to `eta_min`"))
 }
 
-fn nesterov_has_momentum(map: &Map<'_>, training: &Training, parameters: &Parameters) -> Result<(), Fault> {
-    let Optimizer::Sgd(sgd) = training.optimizer;
-    let fixed = [sgd.momentum];
-    let mut momenta = parameters.momentum.as_deref().unwrap_or(&fixed).iter();
-    if !sgd.nesterov || momenta.all(|momentum| *momentum > 0.0) {
+/// A worker is told the job in one line of bounded length, with room for everything else that is in it.
+fn short_enough(map: &Map<'_>, spec: &Spec) -> Result<(), Fault> {
+    let bytes = serde_json::to_vec(&(&spec.model, &spec.data)).map_or(0, |bytes| bytes.len());
+    if bytes <= MAX_JOB {
         return Ok(());
     }
-    let path = ["training", "optimizer", "sgd", "nesterov"];
-    Err(inner(map, &path, "`nesterov` needs a momentum above 0").hint("such as `momentum: 0.9`"))
+    let message = format!("`model` and `data` together are longer than {MAX_JOB} bytes as JSON");
+    Err(map
+        .inner(&["model"], message)
+        .hint("class weights with fewer digits, patterns and names are shorter"))
 }
 
 fn few_enough_trials(
@@ -194,10 +173,4 @@ fn few_enough_trials(
         schedules.len()
     );
     Err(map.at().fault(message).hint(hint))
-}
-
-fn inner(map: &Map<'_>, keys: &[&str], message: impl Into<String>) -> Fault {
-    let mut path = map.at().path().to_vec();
-    path.extend(keys.iter().map(|key| Segment::Key((*key).to_owned())));
-    Fault::new(&path, message)
 }

@@ -1,12 +1,16 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use sweep_wire::{Augment, Data, Images, Init, Loss, Model, Normalize, Optimizer, Sgd, Validation};
+use sweep_wire::{
+    Adam, Arrays, Augment, CrossEntropy, Data, Images, Init, Inputs, Lion, Loss, Model, Normalize, Optimizer,
+    RmsProp, ScheduleFreeSgd, Sgd, Source, Validation,
+};
 
 use crate::schedule::{Decay, Schedule, Tail};
 
 use super::*;
 
 mod hostile;
+mod kinds;
 
 /// The shortest spec there is; cases change one line of it or add one.
 const BASE: &str = "\
@@ -95,8 +99,13 @@ fn refusals_of_the_document_and_its_top() {
 }
 
 #[test]
-fn refusals_of_model_and_data() {
+fn refusals_of_the_model() {
     check(include_str!("tests/model.txt"));
+}
+
+#[test]
+fn refusals_of_data() {
+    check(include_str!("tests/data.txt"));
 }
 
 #[test]
@@ -105,26 +114,40 @@ fn refusals_of_training() {
 }
 
 #[test]
+fn refusals_of_the_optimizer() {
+    check(include_str!("tests/optimizer.txt"));
+}
+
+#[test]
 fn refusals_of_budgets_and_schedules() {
     check(include_str!("tests/schedules.txt"));
 }
 
 #[test]
-fn refusals_of_parameters_metric_and_resources() {
+fn refusals_of_parameters_and_resources() {
     check(include_str!("tests/parameters.txt"));
 }
 
 #[test]
+fn refusals_of_the_metric() {
+    check(include_str!("tests/metric.txt"));
+}
+
+#[test]
 fn a_full_spec_is_read_whole() {
-    let images = |images: &str, labels: &str| Images { images: images.into(), labels: labels.into() };
-    let sgd = Sgd { momentum: 0.9, nesterov: true, weight_decay: 5e-4 };
+    let images =
+        |images: &str, labels: &str| Source::Images(Images { images: images.into(), labels: labels.into() });
+    let sgd = Sgd { momentum: 0.9, dampening: 0.0, nesterov: true, weight_decay: 5e-4 };
     let expected = Spec {
         name: "resnet8-fashion".to_owned(),
         description: Some("Which schedule reaches full-budget accuracy with less training?".to_owned()),
         model: Model {
             onnx: "sweeps/models/resnet8.onnx".into(),
-            loss: Loss::CrossEntropy,
+            output: None,
+            loss: Loss::CrossEntropy(CrossEntropy::default()),
             init: Init::Exported,
+            trainable: vec![],
+            frozen: vec![],
         },
         data: Data {
             train: images("sweeps/data/train.gz", "sweeps/data/train-labels.gz"),
@@ -137,8 +160,12 @@ fn a_full_spec_is_read_whole() {
         },
         training: Training {
             batch_size: 128,
+            accumulate: 1,
             full_budget: Length::Epochs(8.0),
             optimizer: Optimizer::Sgd(sgd),
+            no_decay: vec![],
+            clip_norm: None,
+            ema: None,
             warmup: 0.02,
             eta_min: 1e-5,
             log_every: Interval::Length(Length::Steps(1)),
@@ -154,7 +181,7 @@ fn a_full_spec_is_read_whole() {
         ],
         parameters: Parameters { learning_rate: vec![0.05, 0.1], weight_decay: None, momentum: None },
         seeds: 3,
-        metric: Metric { name: MetricName::Accuracy, goal: Goal::Maximize },
+        metric: Some(Metric::Accuracy),
         resources: Resources { device: Device::Cpu, workers: Some(2), threads: None },
         retry: 1,
     };
@@ -170,22 +197,39 @@ fn the_shipped_specs_are_read() {
 }
 
 #[test]
+fn the_specs_of_the_readme_are_read() {
+    let blocks =
+        include_str!("../../README.md").split("```").filter_map(|block| block.strip_prefix("yaml\n"));
+    let specs: Vec<_> = blocks
+        .map(|block| match block.contains("schedules:") {
+            true => block.to_owned(),
+            false => format!("{block}schedules: [cosine]\nparameters: {{learning_rate: 0.1}}\n"),
+        })
+        .map(|text| read(&text).unwrap())
+        .collect();
+    assert_eq!(specs.len(), 2);
+}
+
+#[test]
 fn what_is_left_out_has_a_default() {
     let spec = parse(BASE, Path::new("here/first.yaml")).unwrap();
     assert_eq!((spec.name.as_str(), spec.description), ("first", None));
     assert_eq!(spec.model.init, Init::KaimingNormal);
-    assert_eq!(spec.data.train.images, PathBuf::from("here/i"));
+    let train = Images { images: "here/i".into(), labels: "here/l".into() };
+    assert_eq!(spec.data.train, Source::Images(train));
     assert_eq!((spec.data.validation, spec.data.test, spec.data.normalize), (None, None, None));
     assert_eq!((spec.data.augment, spec.data.shuffle, spec.data.split_seed), (vec![], true, 0));
-    let plain = Optimizer::Sgd(Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 });
+    let training = &spec.training;
+    assert_eq!((training.accumulate, training.clip_norm, training.ema), (1, None, None));
+    assert_eq!((&spec.model.output, &training.no_decay), (&None, &vec![]));
+    assert!(spec.model.trainable.is_empty() && spec.model.frozen.is_empty());
+    let plain = Optimizer::Sgd(Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 });
     assert_eq!((spec.training.optimizer, spec.training.warmup, spec.training.eta_min), (plain, 0.0, 0.0));
     assert_eq!(spec.training.log_every, Interval::Share(0.01));
     assert_eq!(spec.training.evaluate, Interval::Share(0.1));
     assert_eq!((spec.budgets, spec.seeds, spec.retry), (vec![Budget::Share(1.0)], 1, 2));
-    assert_eq!(spec.metric, Metric { name: MetricName::Accuracy, goal: Goal::Maximize });
+    assert_eq!(spec.metric, None);
     assert_eq!(spec.resources, Resources { device: Device::Auto, workers: None, threads: None });
-    let loss = read(&with("metric: loss")).unwrap().metric;
-    assert_eq!(loss, Metric { name: MetricName::Loss, goal: Goal::Minimize });
 }
 
 #[test]

@@ -22,7 +22,8 @@ pub struct Spec {
     pub parameters: Parameters,
     /// How often each setting is trained: seeds 0 to `seeds` − 1.
     pub seeds: u64,
-    pub metric: Metric,
+    /// What to judge by; `None` is what goes with the loss and the model's output.
+    pub metric: Option<Metric>,
     pub resources: Resources,
     /// How often a trial is tried again after a failure that may pass.
     pub retry: u32,
@@ -31,12 +32,20 @@ pub struct Spec {
 /// How a step is made and how long training takes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Training {
-    /// Samples per step, at least 1.
+    /// Samples per pass through the model, at least 1.
     pub batch_size: u64,
+    /// Passes per step, at least 1.
+    pub accumulate: u32,
     /// What a budget of 100 % means.
     pub full_budget: Length,
     /// Momentum and weight decay are those of trials for which [`Parameters`] has no others.
     pub optimizer: Optimizer,
+    /// Patterns of parameters that weight decay leaves alone.
+    pub no_decay: Vec<String>,
+    /// The largest norm of a step's gradient, above 0.
+    pub clip_norm: Option<f64>,
+    /// Decay of the moving average that is evaluated, above 0 and below 1.
+    pub ema: Option<f64>,
     /// Share of each trial's own budget, 0 ≤ warmup < 1.
     pub warmup: f64,
     /// The rate below which schedules do not go, at most the smallest peak.
@@ -54,7 +63,7 @@ pub struct Parameters {
     pub learning_rate: Vec<f64>,
     /// ≥ 0; instead of the optimizer's.
     pub weight_decay: Option<Vec<f64>>,
-    /// 0 ≤ momentum < 1; instead of the optimizer's.
+    /// 0 ≤ momentum < 1; instead of the optimizer's, which has one.
     pub momentum: Option<Vec<f64>>,
 }
 
@@ -83,23 +92,20 @@ pub enum Interval {
     End,
 }
 
-/// What trials are judged by.
+/// What trials are judged by; each set has its own, such as `test/accuracy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Metric {
-    pub name: MetricName,
-    pub goal: Goal,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MetricName {
+pub enum Metric {
+    /// Share of samples whose class, or of tokens or outputs whose value, is the most probable one.
     Accuracy,
+    /// Share of samples or tokens whose class is among the five most probable.
+    Top5Accuracy,
+    /// Share of pixels whose class is the most probable one.
+    PixelAccuracy,
     Loss,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Goal {
-    Maximize,
-    Minimize,
+    /// e to the loss.
+    Perplexity,
+    /// Mean absolute error.
+    Mae,
 }
 
 /// What a sweep may use; `None` is for the scheduler to choose.
@@ -117,6 +123,14 @@ pub enum Device {
     #[default]
     Auto,
     Cpu,
+}
+
+impl Training {
+    /// Samples that one step takes.
+    #[must_use]
+    pub fn samples_per_step(&self) -> u64 {
+        self.batch_size * u64::from(self.accumulate)
+    }
 }
 
 impl Length {
@@ -174,11 +188,35 @@ impl fmt::Display for Budget {
     }
 }
 
-impl fmt::Display for MetricName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Metric {
+    pub const ALL: [Self; 6] =
+        [Self::Accuracy, Self::Top5Accuracy, Self::PixelAccuracy, Self::Loss, Self::Perplexity, Self::Mae];
+
+    /// As specs and workers spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Accuracy => "accuracy",
+            Self::Top5Accuracy => "top5_accuracy",
+            Self::PixelAccuracy => "pixel_accuracy",
             Self::Loss => "loss",
-        })
+            Self::Perplexity => "perplexity",
+            Self::Mae => "mae",
+        }
+    }
+
+    /// Whether more of it is better.
+    #[must_use]
+    pub fn maximize(self) -> bool {
+        match self {
+            Self::Accuracy | Self::Top5Accuracy | Self::PixelAccuracy => true,
+            Self::Loss | Self::Perplexity | Self::Mae => false,
+        }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

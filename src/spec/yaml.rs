@@ -96,6 +96,8 @@ fn syntax(text: &str, message: &str, place: Option<Place>) -> Flaw {
     let context = rest.split_once(", ").map(|(_, context)| format!(", {context}")).unwrap_or_default();
     let hint = if problem.contains("cannot start any token") {
         Some("indent with spaces, never tabs, and quote a text that starts with a special character")
+    } else if problem.contains("unknown anchor") || context.contains("scanning an alias") {
+        Some("quote a text that starts with `*`")
     } else if problem.contains("mapping values are not allowed") {
         Some("quote a text that holds `: `, and indent the keys of a mapping alike")
     } else if problem.contains("not find expected") || problem.contains("unexpected end") {

@@ -30,11 +30,23 @@ fn specs_are_checked_before_anything_starts() {
 }
 
 #[test]
+fn specs_are_checked_against_model_and_data() {
+    refused(
+        "version: 1",
+        "version: 1\nmetric: {name: pixel_accuracy}",
+        "2:16",
+        &["not measured by `pixel_accuracy`", "hint: it is measured by `loss`, `accuracy`"],
+    );
+    refused("version: 1", "version: 1\nmetric: pixel_accuracy", "2:9", &["not measured by `pixel_accuracy`"]);
+    refused("batch_size: 64", "batch_size: 64\n  accumulate: 23", "10:15", &["1472 samples", "1437"]);
+}
+
+#[test]
 fn models_are_checked() {
     refused(MODEL, "nowhere.onnx", "3:15", &["nowhere.onnx", "does not exist", "hint: paths are relative"]);
     refused(MODEL, "ROOT/tests/fixtures/bad/not-onnx.onnx", "3:15", &["not-onnx.onnx", "hint:"]);
     refused(MODEL, "ROOT/tests/fixtures/bad/truncated.onnx", "3:15", &["truncated.onnx"]);
-    refused(MODEL, "ROOT/tests/fixtures/bad/unknown-op.onnx", "3:15", &["Hardmax", "choose"]);
+    refused(MODEL, "ROOT/tests/fixtures/bad/unknown-op.onnx", "3:15", &["Shrink", "choose"]);
     refused(MODEL, "ROOT/sweeps/models/resnet8.onnx", "5:19", &["8×8", "1×28×28"]);
 }
 

@@ -9,7 +9,7 @@ use sweep::{
     plan::{PlannedTrial, SweepInfo},
     store::{QueryLimits, Store, plain, query},
 };
-use sweep_wire::{Contents, Data, Images, Init, Job, Loss, Model, Optimizer, Sgd};
+use sweep_wire::{Contents, CrossEntropy, Data, Images, Init, Job, Loss, Model, Optimizer, Sgd, Source};
 use tokio::sync::mpsc;
 
 /// A worker in shell: answers each assignment of a trial of ten steps, after `fault` had its chance.
@@ -29,9 +29,16 @@ done"#
 pub(crate) fn trial(number: u64) -> PlannedTrial {
     let images = Images { images: "i".into(), labels: "l".into() };
     let job = Job {
-        model: Model { onnx: "m".into(), loss: Loss::CrossEntropy, init: Init::Exported },
+        model: Model {
+            onnx: "m".into(),
+            output: None,
+            loss: Loss::CrossEntropy(CrossEntropy::default()),
+            init: Init::Exported,
+            trainable: vec![],
+            frozen: vec![],
+        },
         data: Data {
-            train: images,
+            train: Source::Images(images),
             validation: None,
             test: None,
             normalize: None,
@@ -40,7 +47,11 @@ pub(crate) fn trial(number: u64) -> PlannedTrial {
             split_seed: 0,
         },
         batch_size: 1,
-        optimizer: Optimizer::Sgd(Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 }),
+        optimizer: Optimizer::Sgd(Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 }),
+        accumulate: 1,
+        no_decay: vec![],
+        clip_norm: None,
+        ema: None,
         threads: 1,
     };
     PlannedTrial {

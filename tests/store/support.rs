@@ -7,7 +7,9 @@ use sweep::{
     plan::{PlannedTrial, SweepInfo},
     store::{Store, Submission},
 };
-use sweep_wire::{Attempt, Data, Images, Init, Job, Loss, Model, Optimizer, Point, Sgd};
+use sweep_wire::{
+    Attempt, CrossEntropy, Data, Images, Init, Job, Loss, Model, Optimizer, Point, Sgd, Source,
+};
 use tempfile::TempDir;
 
 pub(crate) const NOW: Millis = 1_700_000_000_000;
@@ -17,9 +19,16 @@ pub(crate) fn home() -> TempDir {
 }
 
 pub(crate) fn job() -> Job {
-    let images = || Images { images: "images.gz".into(), labels: "labels.gz".into() };
+    let images = || Source::Images(Images { images: "images.gz".into(), labels: "labels.gz".into() });
     Job {
-        model: Model { onnx: "model.onnx".into(), loss: Loss::CrossEntropy, init: Init::KaimingNormal },
+        model: Model {
+            onnx: "model.onnx".into(),
+            output: None,
+            loss: Loss::CrossEntropy(CrossEntropy::default()),
+            init: Init::KaimingNormal,
+            trainable: vec![],
+            frozen: vec![],
+        },
         data: Data {
             train: images(),
             validation: None,
@@ -30,7 +39,11 @@ pub(crate) fn job() -> Job {
             split_seed: 0,
         },
         batch_size: 128,
-        optimizer: Optimizer::Sgd(Sgd { momentum: 0.9, nesterov: true, weight_decay: 5e-4 }),
+        optimizer: Optimizer::Sgd(Sgd { momentum: 0.9, dampening: 0.0, nesterov: true, weight_decay: 5e-4 }),
+        accumulate: 1,
+        no_decay: vec![],
+        clip_norm: None,
+        ema: None,
         threads: 1,
     }
 }

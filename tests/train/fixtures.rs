@@ -70,11 +70,11 @@ fn the_comparison_notices_what_is_slightly_wrong() {
     let off: Vec<f32> = fixture.rates.iter().map(|rate| rate * 1.1).collect();
     assert!(distance(&losses(&job, &off), &fixture.losses) > 10.0 * TOLERANCE, "a rate 10 % off");
     let mut plain = job.clone();
-    let Optimizer::Sgd(sgd) = &mut plain.optimizer;
+    let Optimizer::Sgd(sgd) = &mut plain.optimizer else { panic!("the fixture is of SGD") };
     sgd.nesterov = false;
     assert!(distance(&losses(&plain, &fixture.rates), &fixture.losses) > 10.0 * TOLERANCE, "no Nesterov");
     let mut heavier = job.clone();
-    let Optimizer::Sgd(sgd) = &mut heavier.optimizer;
+    let Optimizer::Sgd(sgd) = &mut heavier.optimizer else { panic!("the fixture is of SGD") };
     sgd.weight_decay *= 20.0;
     assert!(distance(&losses(&heavier, &fixture.rates), &fixture.losses) > TOLERANCE, "another weight decay");
 }

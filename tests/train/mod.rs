@@ -1,12 +1,15 @@
 //! Training, against numbers that PyTorch made.
 
+mod families;
 mod fixtures;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use sweep_trainer::{Control, Engine, Outcome, Trainer, runtime};
-use sweep_wire::{Data, Images, Init, Job, Loss, Model, Normalize, Optimizer, Point, Run};
+use sweep_trainer::{Control, Engine, Outcome, Table, Trainer, runtime};
+use sweep_wire::{
+    CrossEntropy, Data, Images, Init, Job, Loss, Model, Normalize, Optimizer, Point, Run, Source,
+};
 
 /// ONNX Runtime, fetched when this machine does not have it.
 pub(crate) fn engine() -> Engine {
@@ -53,11 +56,19 @@ impl Fixture {
     /// The fixture's job on one thread, with another model file if one is given.
     pub(crate) fn job(&self, model: Option<&str>) -> Job {
         let dir = fixture_dir();
-        let images =
-            |images: &Images| Images { images: dir.join(&images.images), labels: dir.join(&images.labels) };
+        let images = |images: &Images| {
+            Source::Images(Images { images: dir.join(&images.images), labels: dir.join(&images.labels) })
+        };
         let onnx = dir.join(model.map_or(self.model.as_path(), Path::new));
         Job {
-            model: Model { onnx, loss: Loss::CrossEntropy, init: Init::Exported },
+            model: Model {
+                onnx,
+                output: None,
+                loss: Loss::CrossEntropy(CrossEntropy::default()),
+                init: Init::Exported,
+                trainable: vec![],
+                frozen: vec![],
+            },
             data: Data {
                 train: images(&self.data.train),
                 validation: None,
@@ -69,6 +80,10 @@ impl Fixture {
             },
             batch_size: self.batch_size,
             optimizer: self.optimizer,
+            accumulate: 1,
+            no_decay: vec![],
+            clip_norm: None,
+            ema: None,
             threads: 1,
         }
     }
@@ -83,7 +98,7 @@ pub(crate) fn every_step(seed: u64, steps: u64) -> Run {
 pub(crate) fn train(trainer: &mut Trainer, run: &Run, rates: &[f32]) -> (Outcome, Vec<Point>) {
     let mut points = Vec::new();
     let (outcome, _) = trainer
-        .train(run, rates, &mut |update| {
+        .train(run, &Table::of_rates(rates.to_vec()), &mut |update| {
             points.extend(update.into_iter().flat_map(|update| update.points));
             Control::Continue
         })

@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 
-use crate::spec::{MAX_BYTES, tests::*};
+use crate::spec::{
+    MAX_BYTES,
+    tests::{kinds::RICH, *},
+};
 
 #[test]
 fn hostile_texts_are_refused_in_time() {
@@ -26,13 +29,16 @@ fn more_trials_than_anyone_waits_for_are_refused() {
     assert_eq!(read(&text).unwrap_err().to_string(), expected);
 }
 
+const LONGEST: usize = if FULL.len() > RICH.len() { FULL.len() } else { RICH.len() };
+
 proptest! {
     /// Whatever a slip of the hand makes of a spec, the answer is a spec or an error with its place.
     #[test]
     fn mutations_never_panic(
-        slips in prop::collection::vec((0..FULL.len(), 0..4usize, "[-:#&*!|>'\"%@`{}\\[\\],? \n\ta0.é]{0,3}"), 1..6),
+        base in prop::sample::select(vec![FULL, RICH]),
+        slips in prop::collection::vec((0..LONGEST, 0..4usize, "[-:#&*!|>'\"%@`{}\\[\\],? \n\ta0.é]{0,3}"), 1..6),
     ) {
-        let mut text: Vec<char> = FULL.chars().collect();
+        let mut text: Vec<char> = base.chars().collect();
         for (at, cut, insert) in slips {
             let at = at.min(text.len());
             let end = (at + cut).min(text.len());

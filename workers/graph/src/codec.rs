@@ -32,7 +32,7 @@ pub(crate) fn type_code(dtype: DType) -> i32 {
 pub(crate) fn tensor(proto: &TensorProto, name: &str) -> Result<Tensor, GraphError> {
     let bad = |what: &str| GraphError::Decode(format!("tensor `{name}` {what}"));
     if proto.data_location == Some(1) {
-        return Err(bad("lies in another file\n\nhint: save the model with its weights inside"));
+        return Err(GraphError::External(name.to_owned()));
     }
     let shape: Vec<usize> = proto
         .dims

@@ -6,7 +6,7 @@ mod canonical;
 use crate::GraphError;
 use crate::graph::{Fact, Graph, Kind, Op, Value, unique};
 use crate::model::Model;
-use crate::state::{Fresh, Mask, StateKind};
+use crate::state::{Feed, Fresh, Mask, StateKind};
 use crate::tensor::{DType, Probe, Tensor};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub(crate) struct Held {
 /// The forward pass in a graph.
 pub(crate) struct Forward {
     pub(crate) graph: Graph,
-    pub(crate) input: String,
+    pub(crate) inputs: Vec<Feed>,
     pub(crate) output: Value,
     /// Parameters, then running statistics, each in the model's order.
     pub(crate) held: Vec<Held>,
@@ -57,13 +57,16 @@ pub(crate) fn forward(model: &Model, probe: &Probe, mode: Mode) -> Result<Forwar
     for index in needed(model) {
         importer.node(index)?;
     }
-    let Importer { mut graph, values, held, masks, taken, .. } = importer;
+    let Importer { mut graph, values, held, masks, taken, inputs, .. } = importer;
     graph.origin.clear();
     let output = *values.get(&model.sink).ok_or_else(|| GraphError::Unprobed(model.output().name.clone()))?;
-    let input = model.input().name.clone();
+    if graph.fact(output).dtype != DType::F32 {
+        let name = &model.output().name;
+        return Err(GraphError::Interface(format!("output `{name}` is not a float32 tensor")));
+    }
     let mut held: Vec<Held> = held.into_values().collect();
     held.sort_by_key(|held| (held.kind == StateKind::RunningStatistic, held.value));
-    Ok(Forward { graph, input, output, held, masks, values, taken, opset: model.opset.max(OLDEST) })
+    Ok(Forward { graph, inputs, output, held, masks, values, taken, opset: model.opset.max(OLDEST) })
 }
 
 /// The operator nodes the output needs, not looking behind constants.
@@ -101,6 +104,7 @@ struct Importer<'a> {
     probe: &'a Probe,
     mode: Mode,
     graph: Graph,
+    inputs: Vec<Feed>,
     values: HashMap<Value, Value>,
     /// What the model's sequences hold.
     sequences: HashMap<Value, Vec<Value>>,
@@ -115,17 +119,23 @@ struct Importer<'a> {
 impl<'a> Importer<'a> {
     fn new(model: &'a Model, probe: &'a Probe, mode: Mode) -> Result<Importer<'a>, GraphError> {
         let mut graph = Graph::default();
-        let name = &model.input().name;
-        let shape = probe.get(name).ok_or_else(|| GraphError::Unprobed(name.clone()))?.shape.clone();
-        let input = graph.input(name, DType::F32, &shape);
-        let mut taken = HashSet::from([name.clone()]);
-        let names = model.parameters.iter().map(|parameter| unique(&mut taken, &parameter.name)).collect();
+        let mut taken: HashSet<String> = model.inputs().iter().map(|port| port.name.clone()).collect();
+        let (mut inputs, mut values) = (Vec::new(), HashMap::new());
+        for (port, &source) in model.inputs().iter().zip(&model.sources) {
+            let probed = probe.get(&port.name).ok_or_else(|| GraphError::Unprobed(port.name.clone()))?;
+            let shape = probed.shape.clone();
+            values.insert(source, graph.input(&port.name, port.dtype, &shape));
+            inputs.push(Feed { name: port.name.clone(), dtype: port.dtype, shape });
+        }
+        let names =
+            model.roles.parameters.iter().map(|parameter| unique(&mut taken, &parameter.name)).collect();
         Ok(Importer {
             model,
             probe,
             mode,
             graph,
-            values: HashMap::from([(model.source, input)]),
+            inputs,
+            values,
             sequences: HashMap::new(),
             held: HashMap::new(),
             masks: Vec::new(),
@@ -183,7 +193,7 @@ impl<'a> Importer<'a> {
 
     /// The graph's value for what input `slot` of node `index` reads.
     fn read(&mut self, index: usize, slot: usize, value: Value) -> Result<Value, GraphError> {
-        if let Some(used) = self.model.uses.get(&(index, slot)).copied() {
+        if let Some(used) = self.model.roles.uses.get(&(index, slot)).copied() {
             let held = self.hold(used.parameter);
             return Ok(if used.transposed { self.graph.swap_last(held) } else { held });
         }
@@ -210,7 +220,7 @@ impl<'a> Importer<'a> {
         if let Some(held) = self.held.get(&parameter) {
             return held.value;
         }
-        let known = &self.model.parameters[parameter];
+        let known = &self.model.roles.parameters[parameter];
         let Kind::Constant(exported) = &self.model.nodes[known.source.node].kind else {
             unreachable!("a parameter's source is a constant")
         };

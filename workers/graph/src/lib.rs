@@ -14,7 +14,7 @@
 //! - `window`: the geometry of convolutions and pools, which `forward`, `grad` and `lower` share. `einsum`: the equations of
 //!   Einstein sums, which `forward` and `grad` share.
 //! - `lower`: composites into the operators that a provider runs best.
-//! - `loss`, `optimizer`: the two ends of a step. `state`: what passes from one step to the next. `step`, `evaluation`:
+//! - `loss`, `optimizer`: the two ends of a step. `names`: patterns over parameters. `state`: what passes from one step to the next. `step`, `evaluation`:
 //!   what is put together from all this.
 
 mod backward;
@@ -28,6 +28,7 @@ mod graph;
 mod loss;
 mod lower;
 mod model;
+mod names;
 mod onnx;
 mod ops;
 mod optimizer;
@@ -38,9 +39,10 @@ mod tensor;
 mod window;
 
 pub use error::GraphError;
-pub use evaluation::{EvalGraph, evaluation, gradients};
-pub use model::{Model, Port, ProbeGraph, ProbeOutput};
-pub use options::{Loss, Lowering, Optimizer, StepOptions};
-pub use state::{Fresh, Mask, State, StateKind};
+pub use evaluation::{EvalGraph, Evaluated, Metric, evaluation, gradients};
+pub use model::{Learnt, Model, Port, ProbeGraph, ProbeOutput, Selection};
+pub use optimizer::momentum;
+pub use options::{Lowering, StepOptions};
+pub use state::{Feed, Fresh, Mask, State, StateKind};
 pub use step::{StepGraph, training_step};
 pub use tensor::{DType, Probe, Probed, Tensor, TensorData};

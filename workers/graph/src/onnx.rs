@@ -50,6 +50,17 @@ pub(crate) struct NodeProto {
     pub(crate) attribute: Vec<AttributeProto>,
     #[prost(string, optional, tag = "7")]
     pub(crate) domain: Option<String>,
+    #[prost(message, repeated, tag = "9")]
+    pub(crate) metadata_props: Vec<StringEntry>,
+}
+
+/// `StringStringEntryProto`.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct StringEntry {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) key: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    pub(crate) value: Option<String>,
 }
 
 /// `AttributeProto`; subgraphs stay bytes, because nothing here looks inside them.

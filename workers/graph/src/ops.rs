@@ -16,15 +16,15 @@ enum Gradient {
     Rule(Rule),
     /// Its output is piecewise constant or independent of the elements: the gradient is zero.
     Zero,
-    /// It has one, which is not supported; the text says what could be done.
-    Unsupported(&'static str),
+    /// It has one, which is not supported: why, and what could be done.
+    Unsupported([&'static str; 2]),
 }
 
 use Gradient::{Rule as Has, Unsupported, Zero};
 
-const LATER: &str = "this version cannot train it\n\nhint: export the model with simpler operators";
-const WIDTH: &str = "it computes in another precision than float32\n\nhint: export the model in float32";
-const INTEGER: &str = "its output is an integer code\n\nhint: export the model before quantisation";
+const LATER: [&str; 2] = ["this version cannot train it", "export the model with simpler operators"];
+const WIDTH: [&str; 2] = ["it computes in another precision than float32", "export the model in float32"];
+const INTEGER: [&str; 2] = ["its output is an integer code", "export the model before quantisation"];
 
 /// Every operator that is known, by its name; composites carry their domain.
 #[rustfmt::skip]
@@ -89,12 +89,13 @@ pub(crate) fn gradient(node: &Node<Fact>) -> Result<Option<Rule>, GraphError> {
     let name = node.name.clone();
     match INDEX.iter().find(|(title, _)| *title == operator).map(|(_, gradient)| *gradient) {
         Some(Has(_)) if operator != "Cast" && other_precision(node) => {
-            Err(GraphError::NoGradient { node: name, operator, reason: WIDTH.to_owned() })
+            let [reason, hint] = WIDTH;
+            Err(GraphError::NoGradient { node: name, operator, reason, hint })
         }
         Some(Has(rule)) => Ok(Some(rule)),
         Some(Zero) => Ok(None),
-        Some(Unsupported(reason)) => {
-            Err(GraphError::NoGradient { node: name, operator, reason: reason.to_owned() })
+        Some(Unsupported([reason, hint])) => {
+            Err(GraphError::NoGradient { node: name, operator, reason, hint })
         }
         None => Err(GraphError::UnknownOperator { node: name, operator }),
     }

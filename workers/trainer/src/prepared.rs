@@ -3,14 +3,14 @@
 use std::{collections::HashMap, fs};
 
 use sweep_graph::{
-    DType, EvalGraph, GraphError, Loss, Lowering, Model, Optimizer, Probe, Probed, StateKind, StepGraph,
-    StepOptions, Tensor,
+    DType, EvalGraph, Feed, GraphError, Lowering, Model, Port, Probe, Probed, Selection, StateKind,
+    StepGraph, StepOptions, Tensor, TensorData,
 };
-use sweep_wire::{Contents, Facts, Job};
+use sweep_wire::{Contents, CrossEntropy, Facts, Job, Loss};
 
 use crate::{
     NUMERICS,
-    data::{Batcher, Layout, Sets, load},
+    data::{Array, Batcher, Images, Layout, Room, Sets, Source, check_labels, load},
     engine::Engine,
     fault::Fault,
 };
@@ -24,8 +24,6 @@ pub(crate) struct Prepared {
     pub(crate) evaluation: EvalGraph,
     pub(crate) sets: Sets,
     pub(crate) batcher: Batcher,
-    /// The model's input at the job's batch size.
-    pub(crate) input_shape: Vec<usize>,
     model_hash: String,
 }
 
@@ -37,33 +35,65 @@ pub(crate) fn prepare(engine: &Engine, job: &Job) -> Result<Prepared, Fault> {
     let batch = job.batch_size as usize;
     let (bytes, model) = read_model(job)?;
     let sets = load(&job.data)?;
-    let (layout, shape) = input_shape(&model, &sets, batch)?;
-    if sets.train.indices.len() < batch {
-        let message =
-            format!("a batch of {batch} is more than the {} training samples", sets.train.indices.len());
-        return Err(Fault::new("training.batch_size", message));
+    let (batcher, feeds) = feeds(&model, &sets, job)?;
+    let count = sets.train.indices.len();
+    let needed = batch * job.accumulate as usize;
+    if count < needed {
+        let message = format!("a step of {needed} samples is more than the {count} training samples");
+        let key = if job.accumulate > 1 { "training.accumulate" } else { "training.batch_size" };
+        return Err(Fault::new(key, message).hint("a step takes `batch_size` × `accumulate` samples"));
     }
-    let batcher = Batcher::new(&job.data, layout)?;
-    let input_shape: Vec<usize> = std::iter::once(batch).chain(shape).collect();
-    let probe = probe(engine, &model, &batcher, &sets, &input_shape)?;
-    let sweep_wire::Optimizer::Sgd(sgd) = job.optimizer;
-    let optimizer =
-        Optimizer::Sgd { momentum: sgd.momentum, nesterov: sgd.nesterov, weight_decay: sgd.weight_decay };
-    let sweep_wire::Loss::CrossEntropy = job.model.loss;
-    let options = StepOptions { batch, loss: Loss::CrossEntropy, optimizer, lowering: Lowering::Cpu };
-    let refused =
-        |error: GraphError| Fault::new("model.onnx", format!("`{}`: {error}", job.model.onnx.display()));
+    let probe = probe(engine, &model, &batcher, &sets, &feeds)?;
+    let options = StepOptions {
+        batch,
+        loss: effective(&job.model.loss, &sets),
+        optimizer: job.optimizer,
+        no_decay: job.no_decay.clone(),
+        clip_norm: job.clip_norm,
+        accumulate: job.accumulate,
+        ema: job.ema,
+        lowering: Lowering::Cpu,
+    };
+    let refused = |error: GraphError| refused(job, &error);
     let step = sweep_graph::training_step(&model, &probe, &options).map_err(refused)?;
     let evaluation = sweep_graph::evaluation(&model, &probe, &options).map_err(refused)?;
-    sets.check_labels(step.outputs)?;
-    Ok(Prepared {
-        step,
-        evaluation,
-        sets,
-        batcher,
-        input_shape,
-        model_hash: blake3::hash(&bytes).to_hex().to_string(),
-    })
+    check_labels(&sets, job, &step.target, step.classes)?;
+    let model_hash = blake3::hash(&bytes).to_hex().to_string();
+    Ok(Prepared { step, evaluation, sets, batcher, model_hash })
+}
+
+/// The loss with its ignored index where targets hold it, and without where none does: looking for it costs time.
+fn effective(loss: &Loss, sets: &Sets) -> Loss {
+    let sets = [Some(&sets.train), sets.validation.as_ref(), sets.test.as_ref()];
+    let mut loss = loss.clone();
+    if let Loss::CrossEntropy(options) | Loss::TokenCrossEntropy(options) = &mut loss {
+        let ignored = ignored(options);
+        let held = sets.into_iter().flatten().any(|set| set.samples.labels.holds(ignored));
+        options.ignore_index = held.then_some(ignored);
+    }
+    loss
+}
+
+/// The index of targets that count nothing, as PyTorch has it unless told.
+pub(crate) fn ignored(options: &CrossEntropy) -> i64 {
+    options.ignore_index.unwrap_or(-100)
+}
+
+/// The key of the spec that an error of the graph is about.
+fn refused(job: &Job, error: &GraphError) -> Fault {
+    let at = match error {
+        GraphError::NoMatch { key: "no_decay", .. } => "training.optimizer",
+        GraphError::NoMatch { key: "frozen", .. } => "model.frozen",
+        GraphError::NoMatch { .. } => "model.trainable",
+        GraphError::Output(_) => "model.output",
+        GraphError::Loss(_) => "model.loss",
+        _ => "model.onnx",
+    };
+    let fault = Fault::new(at, format!("`{}`: {error}", job.model.onnx.display()));
+    match error.hint() {
+        Some(hint) => fault.hint(hint),
+        None => fault,
+    }
 }
 
 impl Prepared {
@@ -81,6 +111,7 @@ impl Prepared {
             runtime: engine.version(),
             cpu: cpu(),
             warnings: self.step.warnings.clone(),
+            metrics: self.evaluation.metrics.iter().map(|metric| metric.name.to_owned()).collect(),
         }
     }
 }
@@ -96,20 +127,57 @@ fn read_model(job: &Job) -> Result<(Vec<u8>, Model), Fault> {
         return Err(fault(format!("is larger than {} GiB, the most an ONNX file can be", MAX_MODEL >> 30)));
     }
     let bytes = fs::read(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
-    let model = Model::decode(&bytes).map_err(|error| {
-        let fault = fault(format!("cannot be used: {error}"));
-        match fault.message.contains("hint:") {
-            true => fault,
-            false => fault
-                .hint("`torch.onnx.export(…, dynamo=False, training=…)` writes files that can be trained"),
-        }
-    })?;
+    let chosen = Selection {
+        output: job.model.output.clone(),
+        trainable: job.model.trainable.clone(),
+        frozen: job.model.frozen.clone(),
+    };
+    let model = Model::decode(&bytes, &chosen).map_err(|error| refused(job, &error))?;
     Ok((bytes, model))
 }
 
-fn input_shape(model: &Model, sets: &Sets, batch: usize) -> Result<(Layout, Vec<usize>), Fault> {
-    let port = model.input();
-    let sample = &sets.train.samples.shape;
+/// Where each input of the model comes from, and its extents.
+fn feeds(model: &Model, sets: &Sets, job: &Job) -> Result<(Batcher, Vec<Feed>), Fault> {
+    let inputs = &sets.train.samples.inputs;
+    let ports = model.inputs();
+    let listed = ports.iter().map(|port| format!("`{}`", port.name)).collect::<Vec<_>>().join(", ");
+    if let Some((Some(name), _)) = inputs
+        .iter()
+        .find(|(name, _)| name.as_ref().is_some_and(|name| ports.iter().all(|port| port.name != *name)))
+    {
+        let message = format!("the model has no input `{name}` that its output depends on; it has {listed}");
+        return Err(Fault::new("data.train.inputs", message));
+    }
+    if ports.len() > 1 && inputs.iter().any(|(name, _)| name.is_none()) {
+        let message = format!("the model has {} inputs, {listed}, and the data has one", ports.len());
+        return Err(Fault::new("data.train.inputs", message)
+            .hint("write `inputs: {NAME: FILE.npy, …}`, one array for each input"));
+    }
+    let (mut sources, mut feeds) = (Vec::new(), Vec::new());
+    for port in ports {
+        let array = inputs.iter().position(|(name, _)| name.as_ref().is_none_or(|name| *name == port.name));
+        let Some(array) = array else {
+            let message = format!("there is no array for the model's input `{}`; it has {listed}", port.name);
+            return Err(Fault::new("data.train.inputs", message));
+        };
+        let (images, feed) = feed(port, &inputs[array].1, job)?;
+        sources.push(Source { array, images });
+        feeds.push(feed);
+    }
+    let unused = sources.iter().all(|source| source.images.is_none());
+    if unused && (job.data.normalize.is_some() || !job.data.augment.is_empty()) {
+        let key = if job.data.normalize.is_some() { "data.normalize" } else { "data.augment" };
+        return Err(Fault::new(
+            key,
+            "the model's input holds integers, which are neither normalised nor augmented",
+        ));
+    }
+    Ok((Batcher { sources }, feeds))
+}
+
+/// How an array fills an input.
+fn feed(port: &Port, array: &Array, job: &Job) -> Result<(Option<Images>, Feed), Fault> {
+    let batch = job.batch_size as usize;
     let Some((first, rest)) = port.dims.split_first() else {
         return Err(Fault::new("model.onnx", format!("input `{}` has no batch dimension", port.name)));
     };
@@ -119,13 +187,21 @@ fn input_shape(model: &Model, sets: &Sets, batch: usize) -> Result<(Layout, Vec<
         return Err(Fault::new("training.batch_size", message)
             .hint("export the model with a dynamic batch dimension, or train with that batch size"));
     }
-    Layout::of(sample, rest).ok_or_else(|| {
+    let Some((layout, shape)) = Layout::of(&array.shape, rest) else {
         let dims = rest.iter().map(|dim| dim.map_or("?".to_owned(), |dim| dim.to_string()));
         let wanted = dims.collect::<Vec<_>>().join("×");
-        let found = sample.iter().map(ToString::to_string).collect::<Vec<_>>().join("×");
+        let found = array.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("×");
         let message = format!("samples are {found}, but the model's input `{}` takes {wanted}", port.name);
-        Fault::new("data.train.images", message)
-    })
+        let key = if matches!(job.data.train, sweep_wire::Source::Images(_)) { "images" } else { "inputs" };
+        return Err(Fault::new(format!("data.train.{key}"), message));
+    };
+    if port.dtype != DType::F32 && !array.is_whole() {
+        let message = format!("samples are floats, but the model's input `{}` takes integers", port.name);
+        return Err(Fault::new("data.train.inputs", message));
+    }
+    let images = (port.dtype == DType::F32).then(|| Images::new(&job.data, layout)).transpose()?;
+    let shape = std::iter::once(batch).chain(shape).collect();
+    Ok((images, Feed { name: port.name.clone(), dtype: port.dtype, shape }))
 }
 
 /// Runs the forward model once at the real batch size: every value's type and shape, every constant's content.
@@ -134,27 +210,51 @@ fn probe(
     model: &Model,
     batcher: &Batcher,
     sets: &Sets,
-    input_shape: &[usize],
+    feeds: &[Feed],
 ) -> Result<Probe, Fault> {
     let graph = model.probe();
-    let batch = input_shape[0];
-    let mut input = vec![0.0; input_shape.iter().product()];
-    let (mut labels, mut valid) = (vec![0; batch], vec![0.0; batch]);
-    batcher.evaluate(&sets.train, 0, (&mut input, &mut labels, &mut valid));
-    let input = Tensor { shape: input_shape.to_vec(), data: sweep_graph::TensorData::F32(input) };
-    let run = || engine.open(&graph.bytes, false)?.run(&[(&model.input().name, &input)]);
+    let mut inputs: Vec<Tensor> = feeds.iter().map(zeros).collect();
+    let mut rooms: Vec<Room<'_>> = inputs.iter_mut().map(room).collect();
+    batcher.inputs(&sets.train, 0, &mut rooms);
+    let given: Vec<(&str, &Tensor)> =
+        feeds.iter().zip(&inputs).map(|(feed, input)| (feed.name.as_str(), input)).collect();
+    let run = || engine.open(&graph.bytes, false)?.run(&given);
     let outputs = run()
         .map_err(|error| Fault::new("model.onnx", format!("ONNX Runtime cannot run the model: {error}")))?;
     let constants: HashMap<_, _> =
         graph.outputs.iter().map(|output| (output.name.as_str(), output.constant)).collect();
-    let given = Probed { dtype: DType::F32, shape: input_shape.to_vec(), content: None };
-    let mut probe = Probe::from([(model.input().name.clone(), given)]);
+    let mut probe = Probe::new();
+    for feed in feeds {
+        let given = Probed { dtype: feed.dtype, shape: feed.shape.clone(), content: None };
+        probe.insert(feed.name.clone(), given);
+    }
     for (name, dtype, tensor) in outputs {
         let shape = tensor.shape.clone();
         let content = constants.get(name.as_str()).is_some_and(|constant| *constant).then_some(tensor);
         probe.insert(name, Probed { dtype, shape, content });
     }
     Ok(probe)
+}
+
+fn zeros(feed: &Feed) -> Tensor {
+    let count = feed.shape.iter().product();
+    let data = match feed.dtype {
+        DType::I64 => TensorData::I64(vec![0; count]),
+        DType::I32 => TensorData::I32(vec![0; count]),
+        DType::Bool => TensorData::Bool(vec![false; count]),
+        _ => TensorData::F32(vec![0.0; count]),
+    };
+    Tensor { shape: feed.shape.clone(), data }
+}
+
+fn room(tensor: &mut Tensor) -> Room<'_> {
+    match &mut tensor.data {
+        TensorData::F32(values) => Room::F32(values),
+        TensorData::I64(values) => Room::I64(values),
+        TensorData::I32(values) => Room::I32(values),
+        TensorData::Bool(values) => Room::Bool(values),
+        _ => unreachable!("feeds have no other types"),
+    }
 }
 
 /// The processor and those of its instruction sets that decide which kernels run.

@@ -1,9 +1,11 @@
 //! Trains trials of one job, one after another, with session, data and memory kept between them.
 
 mod buffers;
+mod table;
 
 use std::time::{Duration, Instant};
 
+use sweep_graph::{Metric, momentum};
 use sweep_wire::{Facts, Job, Point, Run};
 
 use crate::{
@@ -12,7 +14,8 @@ use crate::{
     fault::Fault,
     prepared::{Prepared, prepare},
 };
-use buffers::Buffers;
+use buffers::{Buffers, Pass};
+pub use table::Table;
 
 /// At most this often does a trial report, so that fast steps don't drown the scheduler.
 const REPORT_EVERY: Duration = Duration::from_millis(250);
@@ -83,21 +86,20 @@ impl Trainer {
         &self.facts
     }
 
-    /// Trains one trial from its first step to its last; `rates` holds one learning rate per step. Returns how
-    /// it ended and the seconds spent in training steps.
+    /// Trains one trial from its first step to its last.
     ///
     /// # Errors
     /// ONNX Runtime failed.
     pub fn train(
         &mut self,
         run: &Run,
-        rates: &[f32],
+        table: &Table,
         report: &mut dyn FnMut(Option<Update>) -> Control,
     ) -> Result<(Outcome, f64), EngineError> {
-        self.buffers.reset(&self.prepared.step, self.job.model.init, run.seed)?;
+        self.buffers.reset(&self.prepared.step, self.job.model.init, run.seed);
         let mut order = Order::new(run.seed, self.job.data.shuffle);
         let mut progress = Progress::new();
-        for (step, rate) in (0..run.steps).zip(rates) {
+        for step in 0..run.steps {
             if report(None) == Control::Stop {
                 return Ok((Outcome::Stopped, progress.seconds()));
             }
@@ -105,23 +107,35 @@ impl Trainer {
                 return Ok((self.diverge(step, &mut progress, report), progress.seconds()));
             }
             let started = Instant::now();
-            let batch = order.batch(&self.prepared.sets.train, self.job.batch_size as usize, step);
-            let loss = self.buffers.step(&self.prepared, batch, run.seed, step, *rate)?;
+            let loss = self.step(run.seed, step, table, &mut order)?;
             progress.stepped(started.elapsed());
             if !loss.is_finite() {
                 return Ok((self.diverge(step, &mut progress, report), progress.seconds()));
             }
-            let loss = f64::from(loss);
             if step % run.log_every == 0 || step + 1 == run.steps {
                 progress.points.push(Point { name: "train/loss".to_owned(), step, value: loss });
             }
-            progress.report_if_due(step + 1, loss, f64::from(*rate), report);
+            progress.report_if_due(step + 1, loss, table.rate(step), report);
         }
         if !self.evaluate(run.steps, true, &mut progress.points)? {
             return Ok((self.diverge(run.steps, &mut progress, report), progress.seconds()));
         }
         progress.report(run.steps, report);
         Ok((Outcome::Done, progress.seconds()))
+    }
+
+    /// All passes of one step; the mean of their losses before the update.
+    fn step(&mut self, seed: u64, step: u64, table: &Table, order: &mut Order) -> Result<f64, EngineError> {
+        let (batch, passes) = (self.job.batch_size as usize, self.job.accumulate as usize);
+        let momentum = table.momentum(step).unwrap_or_else(|| momentum(&self.job.optimizer));
+        let mut total = 0.0;
+        for pass in 0..passes {
+            let samples = order.batch(&self.prepared.sets.train, batch, (step, pass, passes));
+            let (pass, passes) = (pass as u64, passes as u64);
+            let pass = Pass { seed, step, pass, passes, rate: table.rate(step), momentum };
+            total += f64::from(self.buffers.step(&self.prepared, samples, pass)?);
+        }
+        Ok(total / passes as f64)
     }
 
     fn diverge(
@@ -142,27 +156,34 @@ impl Trainer {
         let test = sets.test.as_ref().filter(|_| with_test);
         for (name, set) in [("validation", sets.validation.as_ref()), ("test", test)] {
             let Some(set) = set else { continue };
-            let (loss, accuracy) = measure(&mut self.buffers, &self.prepared, set)?;
-            if !loss.is_finite() {
+            let values = measure(&mut self.buffers, &self.prepared, set)?;
+            // The loss comes first; perplexity may overflow where it does not.
+            if !values[0].is_finite() {
                 return Ok(false);
             }
-            points.push(Point { name: format!("{name}/loss"), step, value: loss });
-            points.push(Point { name: format!("{name}/accuracy"), step, value: accuracy });
+            for (metric, value) in self.prepared.evaluation.metrics.iter().zip(values) {
+                if value.is_finite() {
+                    points.push(Point { name: format!("{name}/{}", metric.name), step, value });
+                }
+            }
         }
         Ok(true)
     }
 }
 
-/// Mean loss and top-1 accuracy over all samples of a set, each counted once.
-fn measure(buffers: &mut Buffers, prepared: &Prepared, set: &Subset) -> Result<(f64, f64), EngineError> {
-    let (mut loss, mut correct) = (0.0, 0.0);
-    for start in (0..set.indices.len()).step_by(prepared.input_shape[0]) {
-        let (batch_loss, batch_correct) = buffers.evaluate(prepared, set, start)?;
-        loss += f64::from(batch_loss);
-        correct += f64::from(batch_correct);
+/// Each metric over all samples of a set, each counted once.
+fn measure(buffers: &mut Buffers, prepared: &Prepared, set: &Subset) -> Result<Vec<f64>, EngineError> {
+    let metrics = &prepared.evaluation.metrics;
+    let mut totals = vec![[0.0; 2]; metrics.len()];
+    for start in (0..set.indices.len()).step_by(prepared.step.target.shape[0]) {
+        buffers.evaluate(prepared, set, start, &mut totals)?;
     }
-    let count = set.indices.len() as f64;
-    Ok((loss / count, correct / count))
+    let mean = |[sum, weight]: [f64; 2]| sum / weight;
+    let value = |(metric, total): (&Metric, [f64; 2])| match metric.exponential {
+        true => mean(total).exp(),
+        false => mean(total),
+    };
+    Ok(metrics.iter().zip(totals).map(value).collect())
 }
 
 /// What has happened since the last report.

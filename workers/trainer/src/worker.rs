@@ -13,7 +13,7 @@ use sweep_wire::{
     Attempt, Contents, FailureKind, FromWorker, Job, MAX_LINE, PROTOCOL, Progress, Run, ToWorker,
 };
 
-use crate::{Control, Engine, Outcome, Trainer, Update, fault::Fault};
+use crate::{Control, Engine, Outcome, Table, Trainer, Update, fault::Fault};
 
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 
@@ -136,8 +136,8 @@ impl Worker {
         run: &Run,
     ) -> std::io::Result<()> {
         let failed = |kind, message| FromWorker::Failed { attempt, kind, message };
-        let rates = match rates(run) {
-            Ok(rates) => rates,
+        let table = match table(run) {
+            Ok(table) => table,
             Err(message) => return self.sender.send(&failed(FailureKind::Permanent, message)),
         };
         let problem = match self.trainer(job) {
@@ -152,7 +152,7 @@ impl Worker {
         self.sender.send(&FromWorker::Started { attempt })?;
         let Self { trainer: Some(trainer), sender, inbox, waiting, .. } = self else { return Ok(()) };
         let mut lost = false;
-        let result = trainer.train(run, &rates, &mut |update| {
+        let result = trainer.train(run, &table, &mut |update| {
             let stop = stopped(attempt, inbox, waiting);
             lost = lost || update.is_some_and(|update| sender.send(&progress(attempt, update)).is_err());
             if lost || stop { Control::Stop } else { Control::Continue }
@@ -189,18 +189,10 @@ fn progress(attempt: Attempt, update: Update) -> FromWorker {
     FromWorker::Progress(Progress { attempt, step, loss, learning_rate, step_ms, points })
 }
 
-/// The trial's learning rates, one per step.
-fn rates(run: &Run) -> Result<Vec<f32>, String> {
+/// The trial's learning rates and momenta.
+fn table(run: &Run) -> Result<Table, String> {
     let path = run.table.display();
     let bytes =
-        fs::read(&run.table).map_err(|error| format!("the rate table `{path}` cannot be read: {error}"))?;
-    if bytes.len() as u64 != run.steps * 4 {
-        return Err(format!(
-            "the rate table `{path}` has {} bytes, not 4 for each of {} steps",
-            bytes.len(),
-            run.steps
-        ));
-    }
-    let chunks = bytes.as_chunks::<4>().0;
-    Ok(chunks.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+        fs::read(&run.table).map_err(|error| format!("the table `{path}` cannot be read: {error}"))?;
+    Table::read(&bytes, run.steps).map_err(|problem| format!("the table `{path}` {problem}"))
 }

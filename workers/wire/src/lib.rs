@@ -6,7 +6,10 @@
 
 mod job;
 
-pub use job::{Augment, Data, Images, Init, Job, Loss, Model, Normalize, Optimizer, Run, Sgd, Validation};
+pub use job::{
+    Adam, Arrays, Augment, BceWithLogits, CrossEntropy, Data, Images, Init, Inputs, Job, Lion, Loss, Model,
+    Normalize, Optimizer, RmsProp, Run, ScheduleFreeSgd, Sgd, Source, Validation,
+};
 
 use std::path::PathBuf;
 
@@ -114,6 +117,8 @@ pub struct Facts {
     /// The instruction sets that decide which kernels run, such as `x86_64 avx2 fma avx512f`.
     pub cpu: String,
     pub warnings: Vec<String>,
+    /// What this model is measured by, without the set in front, such as `loss` and `accuracy`.
+    pub metrics: Vec<String>,
 }
 
 /// What the files of a job hold.
@@ -136,7 +141,8 @@ pub struct Rejection {
     pub hint: Option<String>,
 }
 
-/// The path of a learning-rate table: little-endian `f32`, one row of one column per step.
+/// The path of a table: little-endian `f32`, one row per step, its columns the learning rate and, if the file is twice as
+/// long, the momentum.
 pub type TablePath = PathBuf;
 
 #[cfg(test)]

@@ -141,5 +141,6 @@ pub(crate) fn node_proto(op: &Op, input: Vec<String>, output: Vec<String>) -> No
         op_type: Some(op.kind.clone()),
         domain: Some(op.domain.clone()),
         attribute: op.attrs.iter().map(|(name, attr)| attr_proto(name, attr)).collect(),
+        metadata_props: vec![],
     }
 }

@@ -1,11 +1,11 @@
 //! Reads the bytes of a model. They are hostile: every count is checked before it is trusted.
 
-use super::{Model, Port, roles, varying};
+use super::{Model, Port, Selection, reached, roles, varying};
 use crate::GraphError;
 use crate::codec;
 use crate::graph::{Attr, Kind, Node, Op, Value};
 use crate::onnx::{GraphProto, ModelProto, NodeProto, ValueInfo};
-use crate::tensor::{Tensor, TensorData};
+use crate::tensor::{DType, Tensor, TensorData};
 use prost::Message;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Protocol buffers end at 2 GiB.
 const MAX_BYTES: usize = 1 << 31;
 
-pub(crate) fn decode(bytes: &[u8]) -> Result<Model, GraphError> {
+pub(crate) fn decode(bytes: &[u8], selection: &Selection) -> Result<Model, GraphError> {
     if bytes.len() > MAX_BYTES {
         return Err(GraphError::Decode("larger than 2 GiB".to_owned()));
     }
@@ -33,23 +33,24 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Model, GraphError> {
     }
     let graph = proto.graph.ok_or_else(|| GraphError::Decode("it has no graph".to_owned()))?;
     let mut reader = Reader::default();
-    let input = reader.edge(&graph)?;
+    let inputs = reader.edge(&graph)?;
     for node in &graph.node {
         reader.node(node)?;
     }
-    let output = only(graph.output.iter().collect(), "output")?;
-    let Reader { nodes, values } = reader;
+    let Reader { nodes, values, scopes } = reader;
+    let output = chosen(&graph.output, selection, &values)?;
     let sink = *values.get(&output.name).ok_or_else(|| GraphError::UnknownValue(output.name.clone()))?;
-    let source = values[&input.name];
-    if nodes[sink.node].op().is_none() {
-        return Err(GraphError::Interface(format!(
-            "output `{}` is not computed from the input",
-            output.name
-        )));
+    let live = reached(&nodes, sink.node);
+    let needed = |port: &Port| live.binary_search(&values[&port.name].node).is_ok();
+    let inputs: Vec<Port> = inputs.into_iter().filter(needed).collect();
+    if nodes[sink.node].op().is_none() || inputs.is_empty() {
+        let name = &output.name;
+        return Err(GraphError::Interface(format!("output `{name}` is not computed from an input")));
     }
-    let (parameters, uses) = roles::assign(&nodes);
-    let varying = varying(&nodes, &uses);
-    Ok(Model { input, output, nodes, source, sink, opset, imports, parameters, uses, varying })
+    let sources = inputs.iter().map(|port| values[&port.name]).collect();
+    let roles = roles::assign(&nodes, &scopes, selection)?;
+    let varying = varying(&nodes, &roles.uses);
+    Ok(Model { inputs, output, nodes, sources, sink, opset, imports, roles, varying })
 }
 
 /// What was read so far.
@@ -57,20 +58,27 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Model, GraphError> {
 struct Reader {
     nodes: Vec<Node<String>>,
     values: HashMap<String, Value>,
+    /// The module that a node was exported from, by node.
+    scopes: HashMap<usize, String>,
 }
 
 impl Reader {
-    /// Reads initialisers and the one input that has none.
-    fn edge(&mut self, graph: &GraphProto) -> Result<Port, GraphError> {
+    /// Reads initialisers and the inputs that have none.
+    fn edge(&mut self, graph: &GraphProto) -> Result<Vec<Port>, GraphError> {
         for proto in &graph.initializer {
             let name = proto.name.clone().unwrap_or_default();
             let tensor = codec::tensor(proto, &name)?;
             self.push(&name, Kind::Constant(Arc::new(tensor)), vec![], vec![name.clone()])?;
         }
-        let unset = |info: &&ValueInfo| !self.values.contains_key(info.name.as_deref().unwrap_or(""));
-        let port = only(graph.input.iter().filter(unset).collect(), "input")?;
-        self.push(&port.name, Kind::Input(port.name.clone()), vec![], vec![port.name.clone()])?;
-        Ok(port)
+        let mut ports = Vec::new();
+        for info in &graph.input {
+            let port = port(info, "input")?;
+            if !self.values.contains_key(&port.name) {
+                self.push(&port.name, Kind::Input(port.name.clone()), vec![], vec![port.name.clone()])?;
+                ports.push(port);
+            }
+        }
+        Ok(ports)
     }
 
     fn node(&mut self, proto: &NodeProto) -> Result<(), GraphError> {
@@ -96,6 +104,9 @@ impl Reader {
             let value =
                 if input.is_empty() { None } else { Some(*self.values.get(input).ok_or_else(missing)?) };
             partial.inputs.push(value);
+        }
+        if let Some(scope) = scope(proto) {
+            self.scopes.insert(self.nodes.len(), scope);
         }
         let kind = match constant(&op) {
             Some(tensor) => Kind::Constant(Arc::new(tensor)),
@@ -128,6 +139,15 @@ impl Reader {
     }
 }
 
+/// The path of the module that a node was exported from, as PyTorch's exporter notes it: a list in Python's notation of
+/// the paths down to the module, then the operation.
+fn scope(proto: &NodeProto) -> Option<String> {
+    let noted = proto.metadata_props.iter().find(|entry| entry.key() == "pkg.torch.onnx.name_scopes")?;
+    let list = noted.value().trim().strip_prefix('[')?.strip_suffix(']')?;
+    let paths: Vec<&str> = list.split(", ").map(|path| path.trim_matches('\'')).collect();
+    Some((*paths.get(paths.len().checked_sub(2)?)?).to_owned())
+}
+
 /// The content of a `Constant` node.
 fn constant(op: &Op) -> Option<Tensor> {
     if op.kind != "Constant" || !op.domain.is_empty() {
@@ -144,25 +164,52 @@ fn constant(op: &Op) -> Option<Tensor> {
     })
 }
 
-/// The only float32 tensor among the model's inputs or outputs.
-fn only(infos: Vec<&ValueInfo>, what: &str) -> Result<Port, GraphError> {
+/// The output that the selection names, or the only one. An inner value may be named too, such as the logits of a model
+/// that ends in probabilities.
+fn chosen(
+    outputs: &[ValueInfo],
+    selection: &Selection,
+    values: &HashMap<String, Value>,
+) -> Result<Port, GraphError> {
     let name = |info: &ValueInfo| info.name.clone().unwrap_or_default();
-    let [info] = infos.as_slice() else {
-        let names: Vec<String> = infos.iter().map(|info| format!("`{}`", name(info))).collect();
-        let names = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
-        let count = infos.len();
-        return Err(GraphError::Interface(format!(
-            "the model has {count} {what}s{names}, training needs exactly one"
-        )));
-    };
-    let tensor = info.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
-    let code = tensor.and_then(|tensor| tensor.elem_type).unwrap_or(0);
-    if code != 1 && !(code == 0 && what == "output") {
-        return Err(GraphError::Interface(format!("{what} `{}` is not a float32 tensor", name(info))));
+    let names: Vec<String> = outputs.iter().map(|info| format!("`{}`", name(info))).collect();
+    let (names, count) = (names.join(", "), names.len());
+    match (&selection.output, outputs) {
+        (None, [only]) => port(only, "output"),
+        (None, []) => Err(GraphError::Interface("the model has no output".to_owned())),
+        (None, _) => {
+            Err(GraphError::Output(format!("the model has {count} outputs, {names}, and the loss is of one")))
+        }
+        (Some(wanted), _) => match outputs.iter().find(|info| name(info) == *wanted) {
+            Some(info) => port(info, "output"),
+            None if values.contains_key(wanted) => {
+                Ok(Port { name: wanted.clone(), dtype: DType::F32, dims: vec![] })
+            }
+            None => Err(GraphError::Output(format!(
+                "the model has no output or inner value `{wanted}`; its outputs are {names}"
+            ))),
+        },
     }
+}
+
+/// An input or output of a type that can be fed or trained on.
+fn port(info: &ValueInfo, what: &str) -> Result<Port, GraphError> {
+    let name = info.name.clone().unwrap_or_default();
+    let tensor = info.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
+    let dtype = match tensor.and_then(|tensor| tensor.elem_type).unwrap_or(0) {
+        1 => DType::F32,
+        0 if what == "output" => DType::F32,
+        6 if what == "input" => DType::I32,
+        7 if what == "input" => DType::I64,
+        9 if what == "input" => DType::Bool,
+        _ => {
+            let types = if what == "input" { "float32, int32, int64 or boolean" } else { "float32" };
+            return Err(GraphError::Interface(format!("{what} `{name}` is not a {types} tensor")));
+        }
+    };
     let shape = tensor.and_then(|tensor| tensor.shape.as_ref());
     let dims = shape.map_or(vec![], |shape| {
         shape.dim.iter().map(|dim| dim.value.and_then(|v| usize::try_from(v).ok())).collect()
     });
-    Ok(Port { name: name(info), dims })
+    Ok(Port { name, dtype, dims })
 }

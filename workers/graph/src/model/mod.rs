@@ -6,37 +6,68 @@ mod probe;
 mod roles;
 
 pub use probe::{ProbeGraph, ProbeOutput};
-pub(crate) use roles::{Parameter, Use};
+use roles::Roles;
+pub(crate) use roles::Use;
 
 use crate::GraphError;
 use crate::graph::{Kind, Node, Value};
+use crate::state::StateKind;
+use crate::tensor::DType;
 use std::collections::{HashMap, HashSet};
 
 /// An exported forward model.
 #[derive(Debug, Clone)]
 pub struct Model {
-    input: Port,
+    /// The inputs that the output depends on, in the file's order.
+    inputs: Vec<Port>,
     output: Port,
     /// Inputs and constants first, then operators in topological order; outputs are names, empty where unused.
     pub(crate) nodes: Vec<Node<String>>,
-    pub(crate) source: Value,
+    /// Of each input.
+    pub(crate) sources: Vec<Value>,
     pub(crate) sink: Value,
     /// Version of the standard operators.
     pub(crate) opset: i64,
     /// Versions of other domains.
     pub(crate) imports: Vec<(String, i64)>,
-    pub(crate) parameters: Vec<Parameter>,
-    /// Which input slots of which nodes read a parameter or running statistic.
-    pub(crate) uses: HashMap<(usize, usize), Use>,
+    pub(crate) roles: Roles,
     /// Operator nodes whose outputs change with the input's elements or a parameter.
     varying: HashSet<usize>,
 }
 
-/// The model's input or output.
+/// What of a file is wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// The output that the loss is of; needed where there are several.
+    pub output: Option<String>,
+    /// Patterns of initialisers that train whatever they look like.
+    pub trainable: Vec<String>,
+    /// Patterns of initialisers that stay as they are; stronger than `trainable`.
+    pub frozen: Vec<String>,
+}
+
+/// A tensor of the model that training changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learnt {
+    /// What it is called; made up where the file gives one name to several.
+    pub name: String,
+    /// The name in the file.
+    pub source: String,
+    /// Extents.
+    pub shape: Vec<usize>,
+    /// What it is.
+    pub kind: StateKind,
+    /// Why it is taken for that.
+    pub why: &'static str,
+}
+
+/// An input or the output of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
     /// Its name in the file.
     pub name: String,
+    /// Element type.
+    pub dtype: DType,
     /// Extents, `None` where they are dynamic.
     pub dims: Vec<Option<usize>>,
 }
@@ -44,18 +75,31 @@ pub struct Port {
 impl Model {
     /// Reads an ONNX model of opset 11 to 23 with its weights inside. Whatever the bytes are, this ends in a model or
     /// an error.
-    pub fn decode(bytes: &[u8]) -> Result<Model, GraphError> {
-        decode::decode(bytes)
+    pub fn decode(bytes: &[u8], selection: &Selection) -> Result<Model, GraphError> {
+        decode::decode(bytes, selection)
     }
 
-    /// The one float input.
-    pub fn input(&self) -> &Port {
-        &self.input
+    /// The inputs that the output depends on.
+    pub fn inputs(&self) -> &[Port] {
+        &self.inputs
     }
 
-    /// The one output.
+    /// The output that the loss is of.
     pub fn output(&self) -> &Port {
         &self.output
+    }
+
+    /// What training changes: parameters and running statistics, in the file's order.
+    pub fn learnt(&self) -> Vec<Learnt> {
+        let learnt = |parameter: &roles::Parameter| {
+            let source = self.name(parameter.source).to_owned();
+            let shape = match &self.nodes[parameter.source.node].kind {
+                Kind::Constant(tensor) => tensor.shape.clone(),
+                _ => vec![],
+            };
+            Learnt { name: parameter.name.clone(), source, shape, kind: parameter.kind, why: parameter.why }
+        };
+        self.roles.parameters.iter().map(learnt).collect()
     }
 
     /// The forward model in inference mode with every intermediate value as an output, to be run once at the real
@@ -76,22 +120,27 @@ impl Model {
 
     /// The nodes the output depends on, in topological order.
     pub(crate) fn live(&self) -> Vec<usize> {
-        let mut seen = HashSet::new();
-        let mut queue = vec![self.sink.node];
-        while let Some(node) = queue.pop() {
-            if seen.insert(node) {
-                queue.extend(self.nodes[node].inputs.iter().flatten().map(|value| value.node));
-            }
-        }
-        let mut nodes: Vec<usize> = seen.into_iter().collect();
-        nodes.sort_unstable();
-        nodes
+        reached(&self.nodes, self.sink.node)
     }
 
     /// What looks wrong though it can be trained.
     pub(crate) fn warnings(&self) -> Vec<String> {
         roles::warnings(self)
     }
+}
+
+/// The nodes that `sink` depends on, itself included, in topological order.
+fn reached(nodes: &[Node<String>], sink: usize) -> Vec<usize> {
+    let mut seen = HashSet::new();
+    let mut queue = vec![sink];
+    while let Some(node) = queue.pop() {
+        if seen.insert(node) {
+            queue.extend(nodes[node].inputs.iter().flatten().map(|value| value.node));
+        }
+    }
+    let mut nodes: Vec<usize> = seen.into_iter().collect();
+    nodes.sort_unstable();
+    nodes
 }
 
 /// Finds the nodes that vary: those that read the input or a parameter, directly or not. Extents are no content.

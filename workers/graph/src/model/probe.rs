@@ -4,13 +4,12 @@ use super::Model;
 use crate::codec::{tensor_proto, value_info};
 use crate::graph::{Kind, Op, node_proto};
 use crate::onnx::{GraphProto, ModelProto, OperatorSetId, ValueInfo};
-use crate::tensor::DType;
 use prost::Message;
 
 /// The forward model with its intermediate values as outputs, to be run once at the real batch size.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProbeGraph {
-    /// The encoded ONNX model; its only input is the model's.
+    /// The encoded ONNX model; its inputs are the model's.
     pub bytes: Vec<u8>,
     /// Its outputs, in order.
     pub outputs: Vec<ProbeOutput>,
@@ -28,7 +27,7 @@ pub struct ProbeOutput {
 pub(super) fn probe(model: &Model) -> ProbeGraph {
     let mut proto = GraphProto { name: Some("probe".to_owned()), ..GraphProto::default() };
     let mut outputs = Vec::new();
-    proto.input.push(value_info(&model.input.name, DType::F32, &model.input.dims));
+    proto.input = model.inputs.iter().map(|port| value_info(&port.name, port.dtype, &port.dims)).collect();
     for index in model.live() {
         let node = &model.nodes[index];
         match &node.kind {

@@ -3,8 +3,10 @@
 use crate::runtime;
 use std::collections::HashMap;
 use sweep_graph::{
-    Loss, Lowering, Model, Optimizer, Probe, StepOptions, Tensor, TensorData, gradients, training_step,
+    Lowering, Model, Probe, Selection, StateKind, StepGraph, StepOptions, Tensor, TensorData, gradients,
+    momentum, training_step,
 };
+use sweep_wire::{CrossEntropy, Loss, Optimizer, Sgd};
 
 /// Largest difference between a gradient and its central difference, as a share of the gradient's norm.
 const DIFFERENCE: f64 = 2e-2;
@@ -50,9 +52,23 @@ pub(crate) fn floats(tensor: &Tensor) -> &[f32] {
 
 /// Decodes and probes a model at an input.
 pub(crate) fn load(bytes: &[u8], input: &Tensor) -> (Model, Probe) {
-    let model = Model::decode(bytes).unwrap_or_else(|error| panic!("{error}"));
+    let model = Model::decode(bytes, &Selection::default()).unwrap_or_else(|error| panic!("{error}"));
     let probe = runtime::probe(&model, input).0;
     (model, probe)
+}
+
+/// A model in which the tensors of `held` train and no others.
+pub(crate) fn learning(bytes: &[u8], held: &[(&str, Tensor)]) -> Model {
+    let decode =
+        |selection: &Selection| Model::decode(bytes, selection).unwrap_or_else(|error| panic!("{error}"));
+    let learnt = decode(&Selection::default()).learnt();
+    let parameters = learnt.iter().filter(|learnt| learnt.kind == StateKind::Parameter);
+    let (kept, frozen): (Vec<String>, Vec<String>) = parameters
+        .map(|learnt| learnt.name.clone())
+        .partition(|name| held.iter().any(|(wanted, _)| wanted == name));
+    let names = held.iter().map(|(name, _)| (*name).to_owned());
+    let trainable = names.filter(|name| !kept.contains(name)).collect();
+    decode(&Selection { output: None, trainable, frozen })
 }
 
 /// The gradients of Σ output for values named in `wrt`.
@@ -77,7 +93,7 @@ pub(crate) fn slopes_held(
 /// Checks the gradients of the values named in `held` (initialisers with their contents) and of the input `x`, in both
 /// lowerings, and that the graph computes what the model computes.
 pub(crate) fn check(bytes: &[u8], input: &Tensor, held: &[(&str, Tensor)]) {
-    let model = Model::decode(bytes).unwrap_or_else(|error| panic!("{error}"));
+    let model = learning(bytes, held);
     let (probe, output) = runtime::probe(&model, input);
     let mut values: HashMap<&str, Tensor> = held.iter().cloned().collect();
     values.insert("x", input.clone());
@@ -159,13 +175,14 @@ fn differences(
     );
 }
 
-/// Options of a plain step.
+/// Options of a step on class indices.
 pub(crate) fn options(batch: usize, optimizer: Optimizer) -> StepOptions {
-    StepOptions { batch, loss: Loss::CrossEntropy, optimizer, lowering: Lowering::Cpu }
+    StepOptions::new(batch, Loss::CrossEntropy(CrossEntropy::default()), optimizer)
 }
 
 /// SGD with nothing but a rate.
-pub(crate) const PLAIN: Optimizer = Optimizer::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+pub(crate) const PLAIN: Optimizer =
+    Optimizer::Sgd(Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 });
 
 /// Trains some steps on one batch and returns each step's outputs; the state starts as exported.
 pub(crate) fn train(
@@ -176,22 +193,43 @@ pub(crate) fn train(
     rates: &[f32],
 ) -> Vec<HashMap<String, Tensor>> {
     let (model, probe) = load(bytes, input);
-    let step = training_step(&model, &probe, &options(labels.len(), optimizer)).unwrap();
+    let options = options(labels.len(), optimizer);
+    let step = training_step(&model, &probe, &options).unwrap();
+    let batch = (input.clone(), Tensor::i64s(labels.to_vec()));
+    follow(&step, &options, &rates.iter().map(|&rate| (rate, vec![batch.clone()])).collect::<Vec<_>>())
+}
+
+/// Runs steps at their rates, each with a pass for each of its batches, and returns what each step's last pass gave.
+pub(crate) fn follow(
+    step: &StepGraph,
+    options: &StepOptions,
+    steps: &[(f32, Vec<(Tensor, Tensor)>)],
+) -> Vec<HashMap<String, Tensor>> {
     let mut graph = runtime::open(&step.bytes);
     let mut state: HashMap<String, Tensor> =
         step.state.iter().map(|s| (s.name.clone(), Tensor::f32(&s.shape, s.exported.clone()))).collect();
-    let labels = Tensor::i64s(labels.to_vec());
     let mut results = Vec::new();
-    for &rate in rates {
-        let rate = Tensor::f32(&[], vec![rate]);
-        let mut inputs: Vec<(&str, &Tensor)> =
-            state.iter().map(|(name, value)| (name.as_str(), value)).collect();
-        inputs.extend([(step.input.as_str(), input), (&step.labels, &labels), (&step.rate, &rate)]);
-        let outputs = graph.run(&inputs);
-        for s in &step.state {
-            state.insert(s.name.clone(), outputs[&s.next].clone());
+    for (index, (rate, batches)) in steps.iter().enumerate() {
+        let clock = [f64::from(*rate), momentum(&options.optimizer), (index + 1) as f64]
+            .map(|value| Tensor { shape: vec![], data: TensorData::F64(vec![value]) });
+        for (pass, (input, labels)) in batches.iter().enumerate() {
+            let last = pass + 1 == batches.len();
+            let apply = Tensor { shape: vec![], data: TensorData::Bool(vec![last]) };
+            let mut inputs: Vec<(&str, &Tensor)> =
+                state.iter().map(|(name, value)| (name.as_str(), value)).collect();
+            inputs.extend([(step.inputs[0].name.as_str(), input), (&step.target.name, labels)]);
+            inputs.extend(
+                [&step.rate, &step.momentum, &step.count].map(String::as_str).into_iter().zip(&clock),
+            );
+            inputs.extend(step.apply.as_deref().map(|name| (name, &apply)));
+            let outputs = graph.run(&inputs);
+            for s in &step.state {
+                state.insert(s.name.clone(), outputs[&s.next].clone());
+            }
+            if last {
+                results.push(outputs);
+            }
         }
-        results.push(outputs);
     }
     results
 }

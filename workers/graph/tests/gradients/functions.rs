@@ -70,7 +70,11 @@ fn pointwise(bytes: &[u8], x: &Tensor) {
     let step = 1.0 / 128.0;
     let [up, down] = [step, -step].map(|step| {
         let moved = Tensor::f32(&x.shape, floats(x).iter().map(|v| v + step).collect());
-        crate::runtime::probe(&sweep_graph::Model::decode(bytes).unwrap(), &moved).1
+        crate::runtime::probe(
+            &sweep_graph::Model::decode(bytes, &sweep_graph::Selection::default()).unwrap(),
+            &moved,
+        )
+        .1
     });
     let found = slopes(bytes, x, &["x"]);
     for (i, slope) in floats(&found["d:x"]).iter().enumerate() {

@@ -143,7 +143,7 @@ fn groups_that_do_not_fit_are_refused() {
     // The probe is of another model: what arrives at the importer may be anything.
     let (_, probe) = load(&build(&attrs), &x);
     for odd in [0, 3, -1] {
-        let model = sweep_graph::Model::decode(&build(&[("num_groups", Attr::Int(odd))])).unwrap();
+        let model = crate::check::learning(&build(&[("num_groups", Attr::Int(odd))]), &[]);
         let error = gradients(&model, &probe, &["x"], Lowering::Cpu).unwrap_err().to_string();
         assert!(error.contains("groups"), "{error}");
     }

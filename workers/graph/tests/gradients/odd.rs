@@ -5,7 +5,7 @@ use crate::check::spread;
 use crate::onnx::{Attr, Builder};
 use crate::runtime;
 use proptest::prelude::*;
-use sweep_graph::{Lowering, Model, Tensor, TensorData, gradients};
+use sweep_graph::{Lowering, Tensor, TensorData, gradients};
 
 /// Operators with what they read (`x` the input, `i` whole numbers, `n` without negative ones, `f` a number, `c` a condition, `-` nothing) and their attributes.
 const OPERATORS: &[(&str, &str, &[&str])] = &[
@@ -95,7 +95,7 @@ proptest! {
         let attrs: Vec<(&str, Attr)> = names.iter().zip(&attrs).map(|(name, &v)| (*name, Attr::Int(v))).collect();
         let outputs: &[&str] = if op == "Split" { &["y", "z"] } else { &["y"] };
         let model = builder.node(op, &inputs, outputs, &attrs).build("y");
-        let (x, model) = (spread(&shape, 1), Model::decode(&model).unwrap());
+        let (x, model) = (spread(&shape, 1), crate::check::learning(&model, &[]));
         if let Ok((probe, output)) = runtime::try_probe(&model, &x)
             && let Ok(graph) = gradients(&model, &probe, &["x"], Lowering::Cpu)
         {

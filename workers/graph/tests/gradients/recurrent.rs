@@ -4,7 +4,7 @@ use crate::check::{PLAIN, check, load, options, small, spread};
 use crate::onnx::{Attr, Builder};
 use crate::runtime;
 use proptest::prelude::*;
-use sweep_graph::{Loss, Lowering, StepOptions, Tensor, evaluation, gradients, training_step};
+use sweep_graph::{Lowering, Tensor, TensorData, evaluation, gradients, training_step};
 
 /// A recurrent node over `[steps, batch, width]`.
 #[derive(Debug, Clone)]
@@ -160,22 +160,23 @@ fn evaluation_and_training_agree() {
     for kind in ["LSTM", "GRU"] {
         let x = spread(&[4, 2, 3], 1);
         let (model, probe) = load(&classifier(kind, &[], Some(&[4, 4])), &x);
-        let options = StepOptions { loss: Loss::CrossEntropy, ..options(2, PLAIN) };
+        let options = options(2, PLAIN);
         let step = training_step(&model, &probe, &options).unwrap();
         let state: Vec<Tensor> =
             step.state.iter().map(|s| Tensor::f32(&s.shape, s.exported.clone())).collect();
         let labels = Tensor::i64s(vec![0, 1]);
         let mut inputs: Vec<(&str, &Tensor)> =
             step.state.iter().zip(&state).map(|(s, tensor)| (s.name.as_str(), tensor)).collect();
-        inputs.extend([("x", &x), (step.labels.as_str(), &labels)]);
-        let rate = Tensor::f32(&[], vec![0.1]);
-        let trained =
-            runtime::run(&step.bytes, &[inputs.as_slice(), &[(step.rate.as_str(), &rate)]].concat());
+        inputs.extend([("x", &x), (step.target.name.as_str(), &labels)]);
+        let one = Tensor { shape: vec![], data: TensorData::F64(vec![1.0]) };
+        let clock = ["rate", "momentum", "count"].map(|name| (name, &one));
+        let trained = runtime::run(&step.bytes, &[inputs.as_slice(), &clock].concat());
         let pass = evaluation(&model, &probe, &options).unwrap();
         let valid = Tensor::f32(&[2], vec![1.0; 2]);
         let evaluated =
             runtime::run(&pass.bytes, &[inputs.as_slice(), &[(pass.valid.as_str(), &valid)]].concat());
-        let [mean, sum] = [&trained[&step.loss], &evaluated[&pass.loss_sum]].map(|t| t.as_f32().unwrap()[0]);
+        let [mean, sum] =
+            [&trained[&step.loss], &evaluated[&pass.metrics[0].sum]].map(|t| t.as_f32().unwrap()[0]);
         assert!((2.0 * mean - sum).abs() < 1e-6, "{kind}: {mean} and {sum}");
         assert!(step.state.iter().all(|s| trained[&s.next] != Tensor::f32(&s.shape, s.exported.clone())));
     }

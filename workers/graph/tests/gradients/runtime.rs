@@ -38,13 +38,13 @@ pub(crate) fn probe(model: &Model, input: &Tensor) -> (Probe, Tensor) {
 /// As [`probe`], for a model that the runtime may refuse.
 pub(crate) fn try_probe(model: &Model, input: &Tensor) -> Result<(Probe, Tensor), EngineError> {
     let graph = model.probe();
-    let results = try_open(&graph.bytes)?.0.run(&[(&model.input().name, input)])?;
+    let results = try_open(&graph.bytes)?.0.run(&[(&model.inputs()[0].name, input)])?;
     let mut values: HashMap<String, Tensor> =
         results.into_iter().map(|(name, _, tensor)| (name, tensor)).collect();
     let probed =
         |tensor: Tensor| Probed { dtype: tensor.dtype(), shape: tensor.shape.clone(), content: Some(tensor) };
     let mut probe =
-        Probe::from([(model.input().name.clone(), Probed { content: None, ..probed(input.clone()) })]);
+        Probe::from([(model.inputs()[0].name.clone(), Probed { content: None, ..probed(input.clone()) })]);
     let output = values[&model.output().name].clone();
     for output in graph.outputs {
         let mut found = probed(values.remove(&output.name).unwrap());

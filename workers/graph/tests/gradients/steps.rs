@@ -4,7 +4,8 @@ use crate::check::{PLAIN, floats, load, options, spread, train};
 use crate::onnx::{Attr, Builder};
 use crate::runtime;
 use proptest::prelude::*;
-use sweep_graph::{Fresh, Optimizer, StateKind, Tensor, evaluation, training_step};
+use sweep_graph::{Fresh, StateKind, Tensor, TensorData, evaluation, training_step};
+use sweep_wire::{Optimizer, Sgd};
 
 /// Normalisation straight on the input, then one matrix: small enough to follow by hand.
 fn normed(batch: usize) -> (Vec<u8>, Tensor) {
@@ -59,7 +60,7 @@ proptest! {
             Builder::new(13, &x.shape).tensor("w", w).node("MatMul", &["x", "w"], &["y"], &[]).build("y")
         };
         let rates = [0.3, 0.2, 0.1];
-        let steps = train(&model(&w), &x, &labels, Optimizer::Sgd { momentum, nesterov, weight_decay }, &rates);
+        let steps = train(&model(&w), &x, &labels, Optimizer::Sgd(Sgd { momentum, dampening: 0.0, nesterov, weight_decay }), &rates);
         let (mut p, mut b) = (floats(&w).to_vec(), vec![0.0; 20]);
         for (step, rate) in steps.iter().zip(rates) {
             let plain = train(&model(&Tensor::f32(&[5, 4], p.clone())), &x, &labels, PLAIN, &[1.0]);
@@ -89,17 +90,18 @@ fn the_loss_is_stable_for_large_scores() {
 fn state_is_in_order_and_named() {
     let (model, x) = normed(4);
     let (model, probe) = load(&model, &x);
-    let momentum = Optimizer::Sgd { momentum: 0.9, nesterov: true, weight_decay: 0.0 };
+    let momentum = Optimizer::Sgd(Sgd { momentum: 0.9, dampening: 0.0, nesterov: true, weight_decay: 0.0 });
     let step = training_step(&model, &probe, &options(4, momentum)).unwrap();
     let names: Vec<&str> = step.state.iter().map(|state| state.name.as_str()).collect();
     let parameters = ["bn.weight", "bn.bias", "fc.weight", "fc.bias"];
     assert_eq!(names[..6], [&parameters[..], &["bn.mean", "bn.var"]].concat());
     assert_eq!(names[6..], parameters.map(|name| format!("momentum:{name}")));
     let fresh: Vec<Fresh> = step.state[..6].iter().map(|state| state.fresh).collect();
-    let normal = Fresh::Normal { fan_in: 6 };
-    assert_eq!(fresh, [Fresh::Ones, Fresh::Zeros, normal, Fresh::Zeros, Fresh::Zeros, Fresh::Ones]);
+    let weight = Fresh::Weight { fan_in: 6, fan_out: 4 };
+    let bias = Fresh::Bias { fan_in: 6 };
+    assert_eq!(fresh, [Fresh::Ones, Fresh::Zeros, weight, bias, Fresh::Zeros, Fresh::Ones]);
     assert_eq!(step.state[9].kind, StateKind::OptimizerBuffer);
-    assert_eq!((step.outputs, step.masks.len()), (4, 0));
+    assert_eq!((step.classes, step.masks.len()), (Some(4), 0));
 }
 
 #[test]
@@ -112,13 +114,19 @@ fn evaluation_counts_valid_samples_alone() {
         .iter()
         .map(|state| (state.name.as_str(), Tensor::f32(&state.shape, state.exported.clone())))
         .collect();
-    assert_eq!(eval.state, held.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    let states: Vec<&str> = eval.state.iter().map(|state| state.state.as_str()).collect();
+    assert_eq!(states, held.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    let names: Vec<&str> = eval.metrics.iter().map(|metric| metric.name).collect();
+    assert_eq!(names, ["loss", "accuracy"]);
     let count = |labels: [i64; 4], valid: [f32; 4]| {
         let (labels, valid) = (Tensor::i64s(labels.to_vec()), Tensor::f32(&[4], valid.to_vec()));
         let mut inputs: Vec<(&str, &Tensor)> = held.iter().map(|(name, tensor)| (*name, tensor)).collect();
-        inputs.extend([(eval.input.as_str(), &x), (&eval.labels, &labels), (&eval.valid, &valid)]);
+        inputs.extend([("x", &x), (&eval.target.name, &labels), (&eval.valid, &valid)]);
         let found = runtime::run(&eval.bytes, &inputs);
-        (floats(&found[&eval.loss_sum])[0], floats(&found[&eval.correct])[0])
+        let [loss, accuracy] = [0, 1].map(|metric| floats(&found[&eval.metrics[metric].sum])[0]);
+        let weights = [0, 1].map(|metric| floats(&found[&eval.metrics[metric].weight])[0]);
+        assert_eq!(weights, [floats(&valid).iter().sum::<f32>(); 2]);
+        (loss, accuracy)
     };
     let each: Vec<(f32, f32)> = (0..4).map(|class| count([class; 4], [1.0, 0.0, 0.0, 0.0])).collect();
     assert_eq!(each.iter().map(|one| one.1).sum::<f32>(), 1.0);
@@ -153,9 +161,10 @@ fn dropout_is_a_mask_while_training_and_nothing_in_evaluation() {
         assert_eq!(step.masks.len(), 1);
         assert_eq!((step.masks[0].shape.as_slice(), step.masks[0].ratio), (&[2, 3][..], 0.25));
         let (w, labels) = (spread(&[3, 2], 2), Tensor::i64s(vec![0, 1]));
-        let (rate, mask) = (Tensor::f32(&[], vec![0.5]), Tensor::f32(&[2, 3], vec![0.0; 6]));
-        let inputs =
-            [("x", &x), ("w", &w), ("labels", &labels), ("rate", &rate), (&step.masks[0].name, &mask)];
+        let mask = Tensor::f32(&[2, 3], vec![0.0; 6]);
+        let one = Tensor { shape: vec![], data: TensorData::F64(vec![1.0]) };
+        let mut inputs = vec![("x", &x), ("w", &w), ("labels", &labels), (&step.masks[0].name, &mask)];
+        inputs.extend(["rate", "momentum", "count"].map(|name| (name, &one)));
         let found = runtime::run(&step.bytes, &inputs);
         close(floats(&found["loss"])[0].into(), 2f64.ln(), "loss of equal scores");
         assert_eq!(found["next:w"], w, "a gradient passed through a mask of zeros");

@@ -2,23 +2,25 @@
 
 use std::{path::Path, sync::Arc};
 
-use sweep_wire::{Data, Images, Validation};
+use sweep_wire::{Data, Inputs, Source, Validation};
 
-use super::idx;
+use super::{
+    array::{Array, Values},
+    idx, npy,
+};
 use crate::{
     fault::Fault,
     random::{Purpose, shuffled, stream},
 };
 
-/// All samples of one pair of files.
+/// All samples of one source.
 #[derive(Debug)]
 pub(crate) struct Samples {
-    /// One sample's shape, as in the file.
-    pub(crate) shape: Vec<usize>,
-    /// Samples one after another.
-    pub(crate) pixels: Vec<u8>,
-    /// One class index per sample.
-    pub(crate) labels: Vec<u8>,
+    pub(crate) count: usize,
+    /// What the model is fed, with the name of the input where the spec names one.
+    pub(crate) inputs: Vec<(Option<String>, Array)>,
+    /// What its output is compared with.
+    pub(crate) labels: Array,
 }
 
 /// A choice of samples.
@@ -38,63 +40,53 @@ pub(crate) struct Sets {
     pub(crate) hash: String,
 }
 
-impl Sets {
-    /// # Errors
-    /// A label that is not below `classes`.
-    pub(crate) fn check_labels(&self, classes: usize) -> Result<(), Fault> {
-        let sets = [
-            ("train", Some(&self.train)),
-            ("validation", self.validation.as_ref()),
-            ("test", self.test.as_ref()),
-        ];
-        for (name, set) in sets {
-            let Some(labels) = set.map(|set| &set.samples.labels) else { continue };
-            if let Some(index) = labels.iter().position(|label| usize::from(*label) >= classes) {
-                let label = labels[index];
-                let message = format!(
-                    "label {label} of sample {index} is out of range: the model has {classes} outputs"
-                );
-                let hint = format!("labels are class indices from 0 to {}", classes.saturating_sub(1));
-                return Err(Fault::new(format!("data.{name}.labels"), message).hint(hint));
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Reads all sets of a job.
 ///
 /// # Errors
 /// The key of the file at fault and what is wrong with it.
 pub(crate) fn load(data: &Data) -> Result<Sets, Fault> {
     let mut hasher = blake3::Hasher::new();
-    let mut read = |images: &Images, at: &str| -> Result<Subset, Fault> {
-        let samples = samples(images, at)?;
+    let mut read = |source: &Source, at: &str| -> Result<Subset, Fault> {
+        let samples = samples(source, at)?;
         hash(&mut hasher, &samples);
-        let indices = (0..samples.labels.len() as u32).collect();
+        let indices = (0..samples.count as u32).collect();
         Ok(Subset { samples: Arc::new(samples), indices })
     };
     let mut train = read(&data.train, "data.train")?;
-    let test = data.test.as_ref().map(|images| read(images, "data.test")).transpose()?;
+    let test = data.test.as_ref().map(|source| read(source, "data.test")).transpose()?;
     let validation = match &data.validation {
         None => None,
-        Some(Validation::Images(images)) => Some(read(images, "data.validation")?),
+        Some(Validation::Files(source)) => Some(read(source, "data.validation")?),
         Some(Validation::Share(share)) => Some(split(&mut train, *share, data.split_seed)?),
     };
     for (set, at) in [(&validation, "data.validation"), (&test, "data.test")] {
-        if let Some(set) = set
-            && set.samples.shape != train.samples.shape
-        {
-            return Err(Fault::new(
-                format!("{at}.images"),
-                format!(
-                    "samples are {:?}, those of `data.train` are {:?}",
-                    set.samples.shape, train.samples.shape
-                ),
-            ));
+        if let Some(set) = set {
+            alike(&set.samples, &train.samples, at)?;
         }
     }
     Ok(Sets { train, validation, test, hash: hasher.finalize().to_hex().to_string() })
+}
+
+/// Whether a set has the same inputs as the training set.
+fn alike(set: &Samples, train: &Samples, at: &str) -> Result<(), Fault> {
+    let form = |samples: &Samples| -> Vec<(Option<String>, Vec<usize>, bool)> {
+        let form =
+            |(name, array): &(Option<String>, Array)| (name.clone(), array.shape.clone(), array.is_whole());
+        samples.inputs.iter().map(form).collect()
+    };
+    let (ours, theirs) = (form(set), form(train));
+    if ours == theirs {
+        return Ok(());
+    }
+    let show = |form: &[(Option<String>, Vec<usize>, bool)]| {
+        let one = |(name, shape, whole): &(Option<String>, Vec<usize>, bool)| {
+            let name = name.as_ref().map_or(String::new(), |name| format!("`{name}` "));
+            format!("{name}{shape:?} of {}", if *whole { "integers" } else { "floats" })
+        };
+        form.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    let message = format!("samples are {}, those of `data.train` are {}", show(&ours), show(&theirs));
+    Err(Fault::new(at, message))
 }
 
 /// Takes the validation set out of the training samples. Both keep the file's order.
@@ -116,45 +108,84 @@ fn split(train: &mut Subset, share: f64, seed: u64) -> Result<Subset, Fault> {
     Ok(Subset { samples: Arc::clone(&train.samples), indices: sorted(validation) })
 }
 
-fn samples(images: &Images, at: &str) -> Result<Samples, Fault> {
-    let read = |path: &Path, key: &str| {
-        let at = format!("{at}.{key}");
-        if !path.is_file() {
-            return Err(Fault::missing(at, path));
-        }
-        idx::read(path).map_err(|problem| {
-            Fault::new(at, format!("`{}` {problem}", path.display()))
-                .hint("IDX files of unsigned bytes can be read, gzipped or not")
-        })
+fn samples(source: &Source, at: &str) -> Result<Samples, Fault> {
+    let (first, inputs) = match source {
+        Source::Images(images) => ("images", vec![(None, idx(&images.images, &format!("{at}.images"))?)]),
+        Source::Arrays(arrays) => ("inputs", arrays_of(&arrays.inputs, &format!("{at}.inputs"))?),
     };
-    let pixels = read(&images.images, "images")?;
-    let labels = read(&images.labels, "labels")?;
-    if labels.shape.len() != 1 {
-        let message =
-            format!("`{}` has {} dimensions, labels have one", images.labels.display(), labels.shape.len());
-        return Err(Fault::new(format!("{at}.labels"), message));
+    let at_labels = format!("{at}.labels");
+    let (labels_path, (count, labels)) = match source {
+        Source::Images(images) => (&images.labels, idx(&images.labels, &at_labels)?),
+        Source::Arrays(arrays) => (&arrays.labels, npy(&arrays.labels, &at_labels)?),
+    };
+    if matches!(source, Source::Images(_)) && !labels.shape.is_empty() {
+        let dimensions = labels.shape.len() + 1;
+        let message = format!("`{}` has {dimensions} dimensions, labels have one", labels_path.display());
+        return Err(Fault::new(at_labels, message));
     }
-    let (count, shape) = pixels.shape.split_first().expect("an IDX file has at least one dimension");
-    if *count != labels.values.len() {
-        let message = format!("{} labels for {count} images", labels.values.len());
-        return Err(
-            Fault::new(format!("{at}.labels"), message).hint("both files must be of the same samples")
-        );
+    for (name, (samples, array)) in &inputs {
+        let at = name.as_ref().map_or(format!("{at}.{first}"), |name| format!("{at}.{first}.{name}"));
+        if *samples != count {
+            let what = if first == "images" { "images" } else { "samples" };
+            let message = format!("{count} labels for {samples} {what}");
+            return Err(Fault::new(at_labels, message).hint("both files must be of the same samples"));
+        }
+        if count == 0 || array.size() == 0 {
+            return Err(Fault::new(at, "there are no samples, or nothing in them"));
+        }
+        if u32::try_from(count).is_err() {
+            return Err(Fault::new(at, format!("{count} samples are more than {}", u32::MAX)));
+        }
     }
-    if *count == 0 || shape.iter().product::<usize>() == 0 {
-        return Err(Fault::new(format!("{at}.images"), format!("`{}` is empty", images.images.display())));
-    }
-    Ok(Samples { shape: shape.to_vec(), pixels: pixels.values, labels: labels.values })
+    let inputs = inputs.into_iter().map(|(name, (_, array))| (name, array)).collect();
+    Ok(Samples { count, inputs, labels })
 }
 
-/// Lengths go in before contents, so that no two different sets feed the same bytes.
-fn hash(hasher: &mut blake3::Hasher, samples: &Samples) {
-    for dimension in [samples.labels.len()].iter().chain(&samples.shape) {
-        hasher.update(&(*dimension as u64).to_le_bytes());
+type Counted = (usize, Array);
+
+fn arrays_of(inputs: &Inputs, at: &str) -> Result<Vec<(Option<String>, Counted)>, Fault> {
+    match inputs {
+        Inputs::One(path) => Ok(vec![(None, npy(path, at)?)]),
+        Inputs::Named(paths) => paths
+            .iter()
+            .map(|(name, path)| Ok((Some(name.clone()), npy(path, &format!("{at}.{name}"))?)))
+            .collect(),
     }
-    hasher.update(&[u8::MAX]);
-    hasher.update(&samples.pixels);
-    hasher.update(&samples.labels);
+}
+
+fn idx(path: &Path, at: &str) -> Result<Counted, Fault> {
+    let read = present(path, at, idx::read, "IDX files of unsigned bytes can be read, gzipped or not")?;
+    let (count, shape) = read.shape.split_first().expect("an IDX file has at least one dimension");
+    Ok((*count, Array { shape: shape.to_vec(), values: Values::U8(read.values) }))
+}
+
+fn npy(path: &Path, at: &str) -> Result<Counted, Fault> {
+    present(path, at, npy::read, "`numpy.save` writes files that can be read")
+}
+
+fn present<T>(
+    path: &Path,
+    at: &str,
+    read: impl Fn(&Path) -> Result<T, String>,
+    hint: &str,
+) -> Result<T, Fault> {
+    if !path.is_file() {
+        return Err(Fault::missing(at, path));
+    }
+    read(path).map_err(|problem| Fault::new(at, format!("`{}` {problem}", path.display())).hint(hint))
+}
+
+/// Counts and names go in before contents, so that no two different sets feed the same bytes.
+fn hash(hasher: &mut blake3::Hasher, samples: &Samples) {
+    hasher.update(&(samples.count as u64).to_le_bytes());
+    hasher.update(&(samples.inputs.len() as u64).to_le_bytes());
+    for (name, array) in &samples.inputs {
+        let name = name.as_deref().unwrap_or("");
+        hasher.update(&(name.len() as u64).to_le_bytes());
+        hasher.update(name.as_bytes());
+        array.hash(hasher);
+    }
+    samples.labels.hash(hasher);
 }
 
 #[cfg(test)]
@@ -162,8 +193,10 @@ mod tests {
     use super::*;
 
     fn subset(count: u32) -> Subset {
+        let bytes =
+            |shape: &[usize]| Array { shape: shape.to_vec(), values: Values::U8(vec![0; count as usize]) };
         let samples =
-            Samples { shape: vec![1], pixels: vec![0; count as usize], labels: vec![0; count as usize] };
+            Samples { count: count as usize, inputs: vec![(None, bytes(&[1]))], labels: bytes(&[]) };
         Subset { samples: Arc::new(samples), indices: (0..count).collect() }
     }
 

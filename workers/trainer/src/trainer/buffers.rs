@@ -4,14 +4,14 @@
 use ort::{
     memory::Allocator,
     session::{IoBinding, Session},
-    value::Tensor,
+    value::{PrimitiveTensorElementType, Tensor},
 };
 use rand::RngExt;
-use sweep_graph::{Mask, StepGraph};
+use sweep_graph::{DType, Feed, Mask, StepGraph};
 use sweep_wire::Init;
 
 use crate::{
-    data::Subset,
+    data::{Room, Subset},
     engine::{Engine, EngineError},
     init::initial,
     prepared::Prepared,
@@ -19,16 +19,16 @@ use crate::{
 };
 
 pub(super) struct Buffers {
-    input: Tensor<f32>,
-    labels: Tensor<i64>,
+    inputs: Vec<Fed>,
+    target: Fed,
     valid: Tensor<f32>,
-    rate: Tensor<f32>,
+    clock: Clock,
     masks: Vec<Tensor<f32>>,
     loss: Tensor<f32>,
-    loss_sum: Tensor<f32>,
-    correct: Tensor<f32>,
+    /// Sum and weight of each metric.
+    metrics: Vec<[Tensor<f32>; 2]>,
     state: [Vec<Tensor<f32>>; 2],
-    /// Which of the two sets the next step reads.
+    /// Which of the two sets the next pass reads.
     current: usize,
     steps: [IoBinding; 2],
     evaluations: [IoBinding; 2],
@@ -36,26 +36,48 @@ pub(super) struct Buffers {
     evaluation_session: Session,
 }
 
+/// The scalars of a step.
+struct Clock {
+    rate: Tensor<f64>,
+    momentum: Tensor<f64>,
+    count: Tensor<f64>,
+    apply: Tensor<bool>,
+}
+
+/// What one pass needs besides its samples.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pass {
+    pub(super) seed: u64,
+    pub(super) step: u64,
+    /// Which of the step's passes, and how many there are.
+    pub(super) pass: u64,
+    pub(super) passes: u64,
+    pub(super) rate: f64,
+    pub(super) momentum: f64,
+}
+
 impl Buffers {
     pub(super) fn new(engine: &Engine, prepared: &Prepared, threads: u32) -> Result<Self, EngineError> {
-        let step_session = engine.session(&prepared.step.bytes, threads)?;
-        let evaluation_session = engine.session(&prepared.evaluation.bytes, threads)?;
-        let batch = prepared.input_shape[0];
-        let states =
-            || prepared.step.state.iter().map(|state| tensor(&state.shape)).collect::<Result<Vec<_>, _>>();
-        let labels = Tensor::new(&Allocator::default(), [batch])?;
-        let masks = prepared.step.masks.iter().map(|mask| tensor(&mask.shape)).collect::<Result<_, _>>()?;
+        let (step, evaluation) = (&prepared.step, &prepared.evaluation);
+        let step_session = engine.session(&step.bytes, threads)?;
+        let evaluation_session = engine.session(&evaluation.bytes, threads)?;
+        let states = || step.state.iter().map(|state| tensor(&state.shape)).collect::<Result<Vec<_>, _>>();
         let steps = [step_session.create_binding()?, step_session.create_binding()?];
         let evaluations = [evaluation_session.create_binding()?, evaluation_session.create_binding()?];
+        let pair = |_| Ok::<_, EngineError>([tensor(&[])?, tensor(&[])?]);
         let mut buffers = Self {
-            input: tensor(&prepared.input_shape)?,
-            labels,
-            valid: tensor(&[batch])?,
-            rate: tensor(&[])?,
-            masks,
+            inputs: step.inputs.iter().map(Fed::new).collect::<Result<_, _>>()?,
+            target: Fed::new(&step.target)?,
+            valid: tensor(&step.target.shape[..1])?,
+            clock: Clock {
+                rate: tensor(&[])?,
+                momentum: tensor(&[])?,
+                count: tensor(&[])?,
+                apply: tensor(&[])?,
+            },
+            masks: step.masks.iter().map(|mask| tensor(&mask.shape)).collect::<Result<_, _>>()?,
             loss: tensor(&[])?,
-            loss_sum: tensor(&[])?,
-            correct: tensor(&[])?,
+            metrics: evaluation.metrics.iter().map(pair).collect::<Result<_, _>>()?,
             state: [states()?, states()?],
             current: 0,
             steps,
@@ -63,17 +85,24 @@ impl Buffers {
             step_session,
             evaluation_session,
         };
-        buffers.bind(prepared)?;
+        buffers.bind_steps(step)?;
+        buffers.bind_evaluations(prepared)?;
         Ok(buffers)
     }
 
-    fn bind(&mut self, prepared: &Prepared) -> Result<(), EngineError> {
-        let (step, evaluation) = (&prepared.step, &prepared.evaluation);
+    fn bind_steps(&mut self, step: &StepGraph) -> Result<(), EngineError> {
         let [first, second] = &mut self.state;
         for (binding, (from, to)) in self.steps.iter_mut().zip([(0, 1), (1, 0)]) {
-            binding.bind_input(&step.input, &self.input)?;
-            binding.bind_input(&step.labels, &self.labels)?;
-            binding.bind_input(&step.rate, &self.rate)?;
+            for (feed, buffer) in step.inputs.iter().zip(&self.inputs) {
+                buffer.bind(binding, &feed.name)?;
+            }
+            self.target.bind(binding, &step.target.name)?;
+            binding.bind_input(&step.rate, &self.clock.rate)?;
+            binding.bind_input(&step.momentum, &self.clock.momentum)?;
+            binding.bind_input(&step.count, &self.clock.count)?;
+            if let Some(apply) = &step.apply {
+                binding.bind_input(apply, &self.clock.apply)?;
+            }
             for (mask, buffer) in step.masks.iter().zip(&self.masks) {
                 binding.bind_input(&mask.name, buffer)?;
             }
@@ -84,74 +113,130 @@ impl Buffers {
             }
             binding.bind_output(&step.loss, &mut self.loss)?;
         }
-        for (binding, values) in self.evaluations.iter_mut().zip([&*first, &*second]) {
-            binding.bind_input(&evaluation.input, &self.input)?;
-            binding.bind_input(&evaluation.labels, &self.labels)?;
-            binding.bind_input(&evaluation.valid, &self.valid)?;
-            for (state, value) in step.state.iter().zip(values) {
-                if evaluation.state.contains(&state.name) {
-                    binding.bind_input(&state.name, value)?;
-                }
+        Ok(())
+    }
+
+    fn bind_evaluations(&mut self, prepared: &Prepared) -> Result<(), EngineError> {
+        let (step, evaluation) = (&prepared.step, &prepared.evaluation);
+        let place = |name: &str| step.state.iter().position(|state| state.name == name);
+        for (binding, values) in self.evaluations.iter_mut().zip(&self.state) {
+            for (feed, buffer) in evaluation.inputs.iter().zip(&self.inputs) {
+                buffer.bind(binding, &feed.name)?;
             }
-            binding.bind_output(&evaluation.loss_sum, &mut self.loss_sum)?;
-            binding.bind_output(&evaluation.correct, &mut self.correct)?;
+            self.target.bind(binding, &evaluation.target.name)?;
+            binding.bind_input(&evaluation.valid, &self.valid)?;
+            for evaluated in &evaluation.state {
+                // A parameter that no gradient reaches has no average.
+                let place = place(&evaluated.state).or_else(|| place(&evaluated.input));
+                let place = place.ok_or_else(|| EngineError(format!("no state `{}`", evaluated.state)))?;
+                binding.bind_input(&evaluated.input, &values[place])?;
+            }
+            for (metric, [sum, weight]) in evaluation.metrics.iter().zip(&mut self.metrics) {
+                binding.bind_output(&metric.sum, sum)?;
+                binding.bind_output(&metric.weight, weight)?;
+            }
         }
         Ok(())
     }
 
     /// Back to the start of a trial.
-    pub(super) fn reset(&mut self, step: &StepGraph, init: Init, seed: u64) -> Result<(), EngineError> {
+    pub(super) fn reset(&mut self, step: &StepGraph, init: Init, seed: u64) {
         self.current = 0;
-        for (index, (state, buffer)) in step.state.iter().zip(&mut self.state[0]).enumerate() {
-            buffer.extract_tensor_mut().1.copy_from_slice(&initial(state, index, init, seed));
+        for (values, buffer) in initial(&step.state, init, seed).iter().zip(&mut self.state[0]) {
+            buffer.extract_tensor_mut().1.copy_from_slice(values);
         }
-        Ok(())
     }
 
-    /// One training step on the samples of `(epoch, indices)`; returns the batch's loss before the update.
+    /// One pass over the samples of `(epoch, indices)`; returns the batch's loss before the update.
     pub(super) fn step(
         &mut self,
         prepared: &Prepared,
         batch: (u64, &[u32]),
-        seed: u64,
-        step: u64,
-        rate: f32,
+        pass: Pass,
     ) -> Result<f32, EngineError> {
-        let input = self.input.extract_tensor_mut().1;
-        let labels = self.labels.extract_tensor_mut().1;
-        prepared.batcher.train(&prepared.sets.train, batch, seed, (input, labels));
-        self.rate.extract_tensor_mut().1[0] = rate;
+        let mut rooms: Vec<Room<'_>> = self.inputs.iter_mut().map(Fed::room).collect();
+        prepared.batcher.train(&prepared.sets.train, batch, pass.seed, (&mut rooms, &mut self.target.room()));
+        self.clock.rate.extract_tensor_mut().1[0] = pass.rate;
+        self.clock.momentum.extract_tensor_mut().1[0] = pass.momentum;
+        self.clock.count.extract_tensor_mut().1[0] = (pass.step + 1) as f64;
+        self.clock.apply.extract_tensor_mut().1[0] = pass.pass + 1 == pass.passes;
         for (index, (mask, buffer)) in prepared.step.masks.iter().zip(&mut self.masks).enumerate() {
-            fill(mask, buffer.extract_tensor_mut().1, seed, step, index as u64);
+            let number = pass.step * pass.passes + pass.pass;
+            fill(mask, buffer.extract_tensor_mut().1, pass.seed, number, index as u64);
         }
         drop(self.step_session.run_binding(&self.steps[self.current])?);
         self.current = 1 - self.current;
         Ok(self.loss.extract_tensor().1[0])
     }
 
-    /// Sum of the losses and number of hits over the samples from `start` that fit one batch.
+    /// Adds to the sum and weight of each metric those of the samples from `start` that fit one batch.
     pub(super) fn evaluate(
         &mut self,
         prepared: &Prepared,
         set: &Subset,
         start: usize,
-    ) -> Result<(f32, f32), EngineError> {
-        let input = self.input.extract_tensor_mut().1;
-        let labels = self.labels.extract_tensor_mut().1;
+        totals: &mut [[f64; 2]],
+    ) -> Result<(), EngineError> {
+        let mut rooms: Vec<Room<'_>> = self.inputs.iter_mut().map(Fed::room).collect();
         let valid = self.valid.extract_tensor_mut().1;
-        prepared.batcher.evaluate(set, start, (input, labels, valid));
+        prepared.batcher.evaluate(set, start, (&mut rooms, &mut self.target.room()), valid);
         drop(self.evaluation_session.run_binding(&self.evaluations[self.current])?);
-        Ok((self.loss_sum.extract_tensor().1[0], self.correct.extract_tensor().1[0]))
+        for (total, parts) in totals.iter_mut().zip(&self.metrics) {
+            for (total, part) in total.iter_mut().zip(parts) {
+                *total += f64::from(part.extract_tensor().1[0]);
+            }
+        }
+        Ok(())
     }
 }
 
-/// A dropout mask hangs on (seed, step, node) alone, so that warm workers and resumed trials agree.
-fn fill(mask: &Mask, values: &mut [f32], seed: u64, step: u64, node: u64) {
-    let mut rng = stream(Purpose::Mask, seed, step, node);
+/// The memory of one input or target.
+enum Fed {
+    F32(Tensor<f32>),
+    I64(Tensor<i64>),
+    I32(Tensor<i32>),
+    Bool(Tensor<bool>),
+}
+
+impl Fed {
+    fn new(feed: &Feed) -> Result<Self, EngineError> {
+        Ok(match feed.dtype {
+            DType::I64 => Self::I64(tensor(&feed.shape)?),
+            DType::I32 => Self::I32(tensor(&feed.shape)?),
+            DType::Bool => Self::Bool(tensor(&feed.shape)?),
+            _ => Self::F32(tensor(&feed.shape)?),
+        })
+    }
+
+    fn bind(&self, binding: &mut IoBinding, name: &str) -> Result<(), EngineError> {
+        match self {
+            Self::F32(tensor) => binding.bind_input(name, tensor)?,
+            Self::I64(tensor) => binding.bind_input(name, tensor)?,
+            Self::I32(tensor) => binding.bind_input(name, tensor)?,
+            Self::Bool(tensor) => binding.bind_input(name, tensor)?,
+        }
+        Ok(())
+    }
+
+    fn room(&mut self) -> Room<'_> {
+        match self {
+            Self::F32(tensor) => Room::F32(tensor.extract_tensor_mut().1),
+            Self::I64(tensor) => Room::I64(tensor.extract_tensor_mut().1),
+            Self::I32(tensor) => Room::I32(tensor.extract_tensor_mut().1),
+            Self::Bool(tensor) => Room::Bool(tensor.extract_tensor_mut().1),
+        }
+    }
+}
+
+/// A dropout mask hangs on (seed, pass, node) alone, so that warm workers and resumed trials agree.
+fn fill(mask: &Mask, values: &mut [f32], seed: u64, pass: u64, node: u64) {
+    let mut rng = stream(Purpose::Mask, seed, pass, node);
     let kept = 1.0 / (1.0 - mask.ratio);
     values.fill_with(|| if rng.random::<f32>() < mask.ratio { 0.0 } else { kept });
 }
 
-fn tensor(shape: &[usize]) -> Result<Tensor<f32>, EngineError> {
+fn tensor<T: PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static>(
+    shape: &[usize],
+) -> Result<Tensor<T>, EngineError> {
     Ok(Tensor::new(&Allocator::default(), shape)?)
 }

@@ -34,9 +34,9 @@ pub(super) fn batch_norm(importer: &mut Importer, site: &Site) -> Result<Vec<Val
     let keep = f64::from(site.op.float("momentum", 0.9));
     let unbiased = count as f64 / (count - 1) as f64;
     for (slot, running, batch, factor) in [(3, mean, outputs[1], 1.0), (4, var, outputs[2], unbiased)] {
-        let parameter = importer.model.uses.get(&(site.index, slot)).map(|used| used.parameter);
+        let parameter = importer.model.roles.uses.get(&(site.index, slot)).map(|used| used.parameter);
         let Some(parameter) =
-            parameter.filter(|&p| importer.model.parameters[p].kind == StateKind::RunningStatistic)
+            parameter.filter(|&p| importer.model.roles.parameters[p].kind == StateKind::RunningStatistic)
         else {
             return Err(error(importer, site, "its running statistics are not stored in the model"));
         };

@@ -1,0 +1,73 @@
+//! `metric:`.
+
+use sweep_wire::Loss;
+
+use super::{
+    cursor::{Cursor, Keys},
+    error::{Fault, listed, nearest},
+    types::Metric,
+    yaml::Node,
+};
+
+const METRIC: Keys = Keys { known: &["name", "goal"], later: &["target"] };
+
+/// The sets that other tools name in front of a metric.
+const SETS: [&str; 6] = ["validation", "valid", "val", "test", "train", "eval"];
+
+/// A metric that models with this loss are measured by, as far as the loss tells.
+pub(super) fn metric(at: &Cursor<'_>, loss: &Loss) -> Result<Metric, Fault> {
+    if matches!(at.node(), Node::Text(_)) {
+        return named(at, loss);
+    }
+    let map = at.map(&METRIC)?;
+    let metric = named(&map.required("name", "accuracy")?, loss)?;
+    if let Some(at) = map.get("goal")
+        && at.choice(&[("maximize", true), ("minimize", false)], &[])? != metric.maximize()
+    {
+        let message = format!("this goal would rank the worst {metric} first");
+        return Err(at.fault(message).hint("leave `goal` out, the metric's name says it"));
+    }
+    Ok(metric)
+}
+
+fn named(at: &Cursor<'_>, loss: &Loss) -> Result<Metric, Fault> {
+    let metric =
+        at.choice(&Metric::ALL.map(|metric| (metric.name(), metric)), &[]).map_err(
+            |fault| {
+                match without_set(at.node()) {
+            Some(meant) => fault.hint(format!(
+                "did you mean `{meant}`? metrics are measured on the validation and test sets by themselves"
+            )),
+            None => fault,
+        }
+            },
+        )?;
+    let measured = measured(loss);
+    if measured.contains(&metric) {
+        return Ok(metric);
+    }
+    let names: Vec<&str> = measured.iter().map(|metric| metric.name()).collect();
+    Err(at.fault(format!("`model.loss` gives no `{metric}`")).hint(format!("it gives {}", listed(&names))))
+}
+
+/// `loss` for `val_loss`.
+fn without_set(node: &Node) -> Option<&'static str> {
+    let Node::Text(text) = node else { return None };
+    let rest = SETS.iter().find_map(|set| text.strip_prefix(set)?.strip_prefix(['_', '/', '-', '.', ' ']))?;
+    nearest(rest, Metric::ALL.iter().map(|metric| metric.name()))
+}
+
+/// What a model with this loss may be measured by; whether there are classes enough or a label per pixel is for
+/// the worker to say.
+fn measured(loss: &Loss) -> &'static [Metric] {
+    match loss {
+        Loss::CrossEntropy(_) => {
+            &[Metric::Loss, Metric::Accuracy, Metric::PixelAccuracy, Metric::Top5Accuracy]
+        }
+        Loss::TokenCrossEntropy(_) => {
+            &[Metric::Loss, Metric::Perplexity, Metric::Accuracy, Metric::Top5Accuracy]
+        }
+        Loss::Mse | Loss::L1 | Loss::Huber { .. } => &[Metric::Loss, Metric::Mae],
+        Loss::BceWithLogits(_) => &[Metric::Loss, Metric::Accuracy],
+    }
+}

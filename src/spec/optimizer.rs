@@ -1,0 +1,154 @@
+//! `training.optimizer:`, with PyTorch's names and defaults, and what it demands of swept parameters.
+
+use sweep_wire::{Adam, Lion, Optimizer, RmsProp, ScheduleFreeSgd, Sgd};
+
+use super::{
+    cursor::{Cursor, Keys, Map},
+    error::Fault,
+    patterns::patterns,
+    scalar,
+    types::{Parameters, Training},
+};
+
+const NAMES: [&str; 7] =
+    ["sgd", "adam", "adamw", "rmsprop", "lion", "schedule_free_sgd", "schedule_free_adamw"];
+const LATER: [&str; 3] = ["lamb", "lars", "muon"];
+
+const SGD: Keys =
+    Keys { known: &["momentum", "dampening", "nesterov", "weight_decay", "no_decay"], later: &[] };
+const ADAM: Keys =
+    Keys { known: &["beta1", "beta2", "epsilon", "weight_decay", "no_decay"], later: &["amsgrad"] };
+const RMSPROP: Keys =
+    Keys { known: &["alpha", "epsilon", "momentum", "centered", "weight_decay", "no_decay"], later: &[] };
+const LION: Keys = Keys { known: &["beta1", "beta2", "weight_decay", "no_decay"], later: &[] };
+const SCHEDULE_FREE_SGD: Keys = Keys { known: &["momentum", "weight_decay", "no_decay"], later: &[] };
+
+pub(super) const MOMENTUM: &str = "a number from 0 and below 1";
+pub(super) const WEIGHT_DECAY: &str = "a number from 0";
+
+/// As a worker computes with it: in 32 bits, where 0.99999999 is 1.
+pub(super) fn is_momentum(value: f64) -> bool {
+    (0.0..1.0).contains(&(value as f32))
+}
+
+pub(super) fn is_weight_decay(value: f64) -> bool {
+    value >= 0.0 && (value as f32).is_finite()
+}
+
+/// The optimiser and the patterns of what its weight decay leaves alone.
+pub(super) fn optimizer(at: &Cursor<'_>) -> Result<(Optimizer, Vec<String>), Fault> {
+    let (name, under) = at.named(&NAMES, &LATER)?;
+    let keys = match name {
+        "sgd" => &SGD,
+        "rmsprop" => &RMSPROP,
+        "lion" => &LION,
+        "schedule_free_sgd" => &SCHEDULE_FREE_SGD,
+        _ => &ADAM,
+    };
+    let map = at.options(under, keys)?;
+    let optimizer = match name {
+        "sgd" => Optimizer::Sgd(sgd(&map)?),
+        "adam" => Optimizer::Adam(adam(&map, 0.0)?),
+        "adamw" => Optimizer::AdamW(adam(&map, 0.01)?),
+        "rmsprop" => Optimizer::RmsProp(rmsprop(&map)?),
+        "lion" => Optimizer::Lion(Lion {
+            beta1: below_one(&map, "beta1", 0.9)?,
+            beta2: below_one(&map, "beta2", 0.99)?,
+            weight_decay: weight_decay(&map, 0.0)?,
+        }),
+        "schedule_free_sgd" => Optimizer::ScheduleFreeSgd(ScheduleFreeSgd {
+            momentum: below_one(&map, "momentum", 0.9)?,
+            weight_decay: weight_decay(&map, 0.0)?,
+        }),
+        _ => Optimizer::ScheduleFreeAdamW(adam(&map, 0.0)?),
+    };
+    Ok((optimizer, map.or("no_decay", Vec::new(), patterns)?))
+}
+
+fn sgd(map: &Map<'_>) -> Result<Sgd, Fault> {
+    let is_share = |value: f64| (0.0..=1.0).contains(&value);
+    Ok(Sgd {
+        momentum: below_one(map, "momentum", 0.0)?,
+        dampening: map.or("dampening", 0.0, |at| scalar::number(at, "a number from 0 to 1", is_share))?,
+        nesterov: map.or("nesterov", false, Cursor::boolean)?,
+        weight_decay: weight_decay(map, 0.0)?,
+    })
+}
+
+fn adam(map: &Map<'_>, decay: f64) -> Result<Adam, Fault> {
+    Ok(Adam {
+        beta1: below_one(map, "beta1", 0.9)?,
+        beta2: below_one(map, "beta2", 0.999)?,
+        epsilon: epsilon(map)?,
+        weight_decay: weight_decay(map, decay)?,
+    })
+}
+
+fn rmsprop(map: &Map<'_>) -> Result<RmsProp, Fault> {
+    Ok(RmsProp {
+        alpha: below_one(map, "alpha", 0.99)?,
+        epsilon: epsilon(map)?,
+        momentum: below_one(map, "momentum", 0.0)?,
+        centered: map.or("centered", false, Cursor::boolean)?,
+        weight_decay: weight_decay(map, 0.0)?,
+    })
+}
+
+/// A momentum or another rate of decay.
+fn below_one(map: &Map<'_>, key: &str, default: f64) -> Result<f64, Fault> {
+    map.or(key, default, |at| scalar::number(at, MOMENTUM, is_momentum))
+}
+
+fn epsilon(map: &Map<'_>) -> Result<f64, Fault> {
+    map.or("epsilon", 1e-8, |at| scalar::number(at, scalar::POSITIVE, scalar::is_positive))
+}
+
+fn weight_decay(map: &Map<'_>, default: f64) -> Result<f64, Fault> {
+    map.or("weight_decay", default, |at| scalar::number(at, WEIGHT_DECAY, is_weight_decay))
+}
+
+/// Refuses what this optimiser cannot be trained with: swept momenta that it lacks, Nesterov's without
+/// momentum, a moving average of what is an average already. `top` is the spec.
+pub(super) fn agrees(top: &Map<'_>, training: &Training, parameters: &Parameters) -> Result<(), Fault> {
+    let swept = parameters.momentum.as_deref();
+    match training.optimizer {
+        Optimizer::Sgd(sgd) if sgd.nesterov => nesterov(top, sgd, swept),
+        Optimizer::Sgd(_) | Optimizer::RmsProp(_) => Ok(()),
+        Optimizer::ScheduleFreeSgd(_) => own_average(top, training),
+        Optimizer::ScheduleFreeAdamW(_) => {
+            own_average(top, training)?;
+            no_momentum(top, swept)
+        }
+        Optimizer::Adam(_) | Optimizer::AdamW(_) | Optimizer::Lion(_) => no_momentum(top, swept),
+    }
+}
+
+fn nesterov(top: &Map<'_>, sgd: Sgd, swept: Option<&[f64]>) -> Result<(), Fault> {
+    let under = ["training", "optimizer", "sgd"];
+    let fixed = [sgd.momentum];
+    if swept.unwrap_or(&fixed).contains(&0.0) {
+        let fault = top.inner(&[&under[..], &["nesterov"]].concat(), "`nesterov` needs a momentum above 0");
+        return Err(fault.hint("such as `momentum: 0.9`"));
+    }
+    if sgd.dampening != 0.0 {
+        let fault = top.inner(&[&under[..], &["dampening"]].concat(), "`nesterov` allows no dampening");
+        return Err(fault.hint("leave `dampening` out"));
+    }
+    Ok(())
+}
+
+fn own_average(top: &Map<'_>, training: &Training) -> Result<(), Fault> {
+    if training.ema.is_none() {
+        return Ok(());
+    }
+    let fault = top.inner(&["training", "ema"], "`ema` and a schedule-free optimizer exclude each other");
+    Err(fault.hint("leave `ema` out: schedule-free optimizers evaluate an average of their own"))
+}
+
+fn no_momentum(top: &Map<'_>, swept: Option<&[f64]>) -> Result<(), Fault> {
+    if swept.is_none() {
+        return Ok(());
+    }
+    let fault = top.inner(&["parameters", "momentum"], "the optimizer has no momentum to sweep");
+    Err(fault.hint("`sgd`, `rmsprop` and `schedule_free_sgd` have one"))
+}

@@ -1,0 +1,117 @@
+//! Softmax cross-entropy (`torch.nn.CrossEntropyLoss`), through LogSoftmax, which subtracts the maximum.
+//!
+//! With smoothing ε, class weights w and C classes, an entry of class y adds `−Σ_c q_c·log softmax_c`, where
+//! `q_c = w_c·((1 − ε)·[c = y] + ε / C)`, and weighs w_y; an entry to be ignored adds and weighs nothing.
+
+use super::{Count, Terms};
+use crate::GraphError;
+use crate::graph::{Attr, Graph, Op, Value};
+use crate::tensor::{DType, Tensor};
+use sweep_wire::CrossEntropy;
+
+/// A metric of the five best guesses needs more classes than that.
+const TOP: usize = 5;
+
+/// The terms for logits with their classes along `axis` against int64 class indices without that axis.
+pub(super) fn terms(
+    graph: &mut Graph,
+    options: &CrossEntropy,
+    logits: Value,
+    labels: Value,
+    axis: usize,
+    tokens: bool,
+) -> Result<Terms, GraphError> {
+    let shape = graph.shape(logits).to_vec();
+    let classes = shape[axis];
+    let (labels, counted) = counted(graph, options, labels);
+    let log = graph.op(Op::new("LogSoftmax").with("axis", Attr::Int(axis as i64)), &[logits], &shape);
+    let hot = hot(graph, labels, axis, &shape);
+    let mut spread = hot;
+    if options.label_smoothing != 0.0 {
+        let kept = graph.scale(hot, 1.0 - options.label_smoothing);
+        let share = graph.scalar(options.label_smoothing / classes as f64);
+        spread = graph.add(kept, share);
+    }
+    let mut weights = counted;
+    if !options.class_weights.is_empty() {
+        if options.class_weights.len() != classes {
+            return Err(GraphError::Loss(format!(
+                "there are {} class weights, but the model has {classes} classes",
+                options.class_weights.len()
+            )));
+        }
+        let mut along = vec![1; shape.len()];
+        along[axis] = classes;
+        let weight = graph.constant(Tensor::f32(&along, options.class_weights.clone()));
+        let chosen = graph.mul(hot, weight);
+        let chosen = graph.sum(chosen, &[axis]);
+        weights = Some(counted.map_or(chosen, |counted| graph.mul(chosen, counted)));
+        spread = graph.mul(spread, weight);
+    }
+    let keep = [&shape[..axis], &[1], &shape[axis + 1..]].concat();
+    if let Some(counted) = counted {
+        let counted = graph.reshape(counted, &keep);
+        spread = graph.mul(spread, counted);
+    }
+    let picked = graph.mul(log, spread);
+    let likelihood = graph.sum(picked, &[axis]);
+    let losses = graph.unary("Neg", likelihood);
+    let mut probability = graph.unary("Exp", log);
+    if weights.is_some() || options.label_smoothing != 0.0 {
+        let mass = graph.reduce("ReduceSum", spread, &[axis], true);
+        probability = graph.mul(probability, mass);
+    }
+    let slope = graph.sub(probability, spread);
+
+    let ranked = ranked(graph, logits, labels, hot, axis);
+    let first = if !tokens && shape.len() > 2 { "pixel_accuracy" } else { "accuracy" };
+    let names = [(first, ranked.first), ("top5_accuracy", ranked.five)];
+    let counts = names.into_iter().take(if classes > TOP { 2 } else { 1 });
+    let counts = counts
+        .map(|(metric, hits)| {
+            let values = counted.map_or(hits, |counted| graph.mul(hits, counted));
+            Count { metric, values, counted }
+        })
+        .collect();
+    Ok(Terms { losses, weights, slope, counts })
+}
+
+/// Labels with a valid class in place of what is ignored, and 1 where a label counts; nothing if all do.
+fn counted(graph: &mut Graph, options: &CrossEntropy, labels: Value) -> (Value, Option<Value>) {
+    let Some(ignored) = options.ignore_index else { return (labels, None) };
+    let ignored = graph.constant(Tensor { shape: vec![], ..Tensor::i64s(vec![ignored]) });
+    let equal = graph.compare("Equal", labels, ignored);
+    let counts = graph.unary("Not", equal);
+    let whole = graph.cast(counts, DType::I64);
+    (graph.mul(labels, whole), Some(graph.cast(counts, DType::F32)))
+}
+
+/// 1 at each label's place along `axis`, else 0.
+fn hot(graph: &mut Graph, labels: Value, axis: usize, shape: &[usize]) -> Value {
+    let depth = graph.constant(Tensor::i64s(vec![shape[axis] as i64]));
+    let values = graph.constant(Tensor::f32(&[2], vec![0.0, 1.0]));
+    let op = Op::new("OneHot").with("axis", Attr::Int(axis as i64));
+    graph.typed(op, &[labels, depth, values], DType::F32, shape)
+}
+
+/// Whether each label is the first largest score, and whether fewer than five are larger; 1 or 0.
+struct Ranked {
+    first: Value,
+    five: Value,
+}
+
+fn ranked(graph: &mut Graph, logits: Value, labels: Value, hot: Value, axis: usize) -> Ranked {
+    let shape = graph.shape(labels).to_vec();
+    let argmax = Op::new("ArgMax").with("axis", Attr::Int(axis as i64)).with("keepdims", Attr::Int(0));
+    let guess = graph.typed(argmax, &[logits], DType::I64, &shape);
+    let equal = graph.compare("Equal", guess, labels);
+    let first = graph.cast(equal, DType::F32);
+    let own = graph.mul(logits, hot);
+    let own = graph.reduce("ReduceSum", own, &[axis], true);
+    let larger = graph.compare("Greater", logits, own);
+    let larger = graph.cast(larger, DType::F32);
+    let larger = graph.sum(larger, &[axis]);
+    let five = graph.scalar(TOP as f64);
+    let few = graph.compare("Less", larger, five);
+    Ranked { first, five: graph.cast(few, DType::F32) }
+}
