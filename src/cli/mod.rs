@@ -3,6 +3,7 @@
 
 mod failure;
 mod list;
+mod model;
 mod progress;
 mod results;
 mod run;
@@ -85,6 +86,8 @@ enum Command {
     List(list::Args),
     /// Query the store, read-only
     Sql(sql::Args),
+    /// Look at a model without training it
+    Model(model::Args),
     /// ONNX Runtime: install it, or say where it is
     Runtime(runtime::Args),
     /// Serve a scheduler on standard input and output
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Show(args) => show::run(&global, &args),
         Command::List(args) => list::run(&global, &args),
         Command::Sql(args) => sql::run(&global, &args),
+        Command::Model(args) => model::run(&global, &args),
         Command::Runtime(args) => runtime::run(&global, &args),
         Command::Worker => worker::run(),
     };

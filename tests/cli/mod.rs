@@ -2,6 +2,7 @@
 
 mod bad;
 mod life;
+mod model;
 mod orphan;
 mod runtime;
 

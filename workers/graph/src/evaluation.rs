@@ -25,6 +25,8 @@ pub struct EvalGraph {
     pub state: Vec<Evaluated>,
     /// What it measures, the loss first.
     pub metrics: Vec<Metric>,
+    /// Floating-point operations of one pass, as in [`crate::StepGraph`].
+    pub work: u64,
 }
 
 /// An input of an [`EvalGraph`] and the state of the [`crate::StepGraph`] that it is fed with.
@@ -86,9 +88,9 @@ pub fn evaluation(model: &Model, probe: &Probe, options: &StepOptions) -> Result
             add("perplexity", true);
         }
     }
-    let bytes = write(&graph, results, options.lowering, opset);
+    let (bytes, work) = write(&graph, results, options.lowering, opset);
     let state = evaluated(held, options);
-    Ok(EvalGraph { bytes, inputs, target, valid, state, metrics })
+    Ok(EvalGraph { bytes, inputs, target, valid, state, metrics, work })
 }
 
 /// Which state stands for each parameter and running statistic.
@@ -149,5 +151,5 @@ pub fn gradients(
         };
         results.push((format!("d:{name}"), gradient));
     }
-    Ok(write(&graph, results, lowering, opset))
+    Ok(write(&graph, results, lowering, opset).0)
 }

@@ -15,7 +15,7 @@
 //!   Einstein sums, which `forward` and `grad` share.
 //! - `lower`: composites into the operators that a provider runs best.
 //! - `loss`, `optimizer`: the two ends of a step. `names`: patterns over parameters. `state`: what passes from one step to the next. `step`, `evaluation`:
-//!   what is put together from all this.
+//!   what is put together from all this. `inspect`: what can be said of a model without training it.
 
 mod backward;
 mod codec;
@@ -25,6 +25,7 @@ mod evaluation;
 mod forward;
 mod grad;
 mod graph;
+mod inspect;
 mod loss;
 mod lower;
 mod model;
@@ -40,7 +41,8 @@ mod window;
 
 pub use error::GraphError;
 pub use evaluation::{EvalGraph, Evaluated, Metric, evaluation, gradients};
-pub use model::{Learnt, Model, Port, ProbeGraph, ProbeOutput, Selection};
+pub use inspect::{Gradient, OperatorUse, operators};
+pub use model::{Kept, Learnt, Model, Port, ProbeGraph, ProbeOutput, Selection};
 pub use optimizer::momentum;
 pub use options::{Lowering, StepOptions};
 pub use state::{Feed, Fresh, Mask, State, StateKind};

@@ -3,6 +3,7 @@
 use crate::backward::backward;
 use crate::forward::{Forward, Held, Mode, forward};
 use crate::graph::{Graph, Value, emit, unique};
+use crate::inspect::work;
 use crate::loss;
 use crate::lower::lower;
 use crate::names::Patterns;
@@ -39,6 +40,11 @@ pub struct StepGraph {
     pub classes: Option<usize>,
     /// What looks wrong with the model though it can be trained.
     pub warnings: Vec<String>,
+    /// Floating-point operations of one pass in convolutions and products, a multiply-add counted as two.
+    pub work: u64,
+    /// Bytes of what the forward pass leaves for the backward pass; an estimate of the memory that a pass needs besides
+    /// its state, which does not know what the runtime reuses.
+    pub activations: u64,
 }
 
 /// Builds the training step of `model`. `probe` must come from [`Model::probe`] run at `options.batch`.
@@ -60,10 +66,12 @@ pub fn training_step(model: &Model, probe: &Probe, options: &StepOptions) -> Res
     let (mean, seed) = loss::mean(&mut graph, &terms);
     let trained = |held: &&Held| held.kind == StateKind::Parameter;
     let parameters: Vec<Value> = held.iter().filter(trained).map(|held| held.value).collect();
+    let before = graph.nodes().len();
     let gradients = backward(&mut graph, &[(output, seed)], &parameters)?;
     if gradients.is_empty() {
         return Err(GraphError::NothingTrains);
     }
+    let activations = kept_bytes(&graph, before);
 
     let loss = unique(&mut taken, "loss");
     let apply = (options.accumulate > 1).then(|| unique(&mut taken, "apply"));
@@ -72,7 +80,7 @@ pub fn training_step(model: &Model, probe: &Probe, options: &StepOptions) -> Res
     keeper.start(&held);
     keeper.update(&held, &gradients, options, clock, apply_in)?;
     let Keeper { results, state, .. } = keeper;
-    let bytes = write(&graph, results, options.lowering, opset);
+    let (bytes, work) = write(&graph, results, options.lowering, opset);
     let warnings = model.warnings();
     Ok(StepGraph {
         bytes,
@@ -87,6 +95,8 @@ pub fn training_step(model: &Model, probe: &Probe, options: &StepOptions) -> Res
         masks,
         classes,
         warnings,
+        work,
+        activations,
     })
 }
 
@@ -208,10 +218,24 @@ pub(crate) fn averaged(parameter: &str) -> String {
     format!("average:{parameter}")
 }
 
-/// Lowers and encodes a graph with these outputs.
-pub(crate) fn write(graph: &Graph, outputs: Vec<(String, Value)>, lowering: Lowering, opset: i64) -> Vec<u8> {
+/// Bytes of the values computed by nodes below `before` that later nodes read.
+fn kept_bytes(graph: &Graph, before: usize) -> u64 {
+    let later = graph.nodes()[before..].iter().flat_map(|node| node.inputs.iter().flatten());
+    let read: HashSet<Value> =
+        later.copied().filter(|v| v.node < before && graph.node(v.node).op().is_some()).collect();
+    // Values are of four bytes but for a few masks and indices.
+    read.into_iter().map(|value| 4 * graph.shape(value).iter().product::<usize>() as u64).sum()
+}
+
+/// Lowers and encodes a graph with these outputs; with its floating-point work.
+pub(crate) fn write(
+    graph: &Graph,
+    outputs: Vec<(String, Value)>,
+    lowering: Lowering,
+    opset: i64,
+) -> (Vec<u8>, u64) {
     let (names, values): (Vec<String>, Vec<Value>) = outputs.into_iter().unzip();
     let (graph, values) = lower(graph, &values, lowering);
     let outputs: Vec<(String, Value)> = names.into_iter().zip(values).collect();
-    emit(&graph, &outputs, opset)
+    (emit(&graph, &outputs, opset), work(&graph))
 }

@@ -2,14 +2,16 @@
 //!
 //! Enter at [`run_worker`]; one job after another stays loaded in a `Trainer`. `prepared` turns a job into
 //! graphs and data, `trainer` runs them, `evaluate` measures, `data` makes batches, `random` decides
-//! everything random, `engine` is the only place that makes sessions, `runtime` finds the library. Nothing
+//! everything random, `inspect` looks at a model without data, `engine` is the only place that makes sessions, `runtime` finds the library. Nothing
 //! here knows of schedules, sweeps or the store: a trial is a table of rates and a seed.
 
 mod data;
 mod engine;
 mod fault;
 mod init;
+mod inspect;
 mod prepared;
+mod probe;
 mod random;
 pub mod runtime;
 mod trainer;
@@ -17,6 +19,7 @@ mod worker;
 
 pub use engine::{Engine, EngineError, Graph};
 pub use fault::Fault;
+pub use inspect::{Inspection, Operator, Port, Request, Tensor, inspect};
 pub use trainer::{Control, Outcome, Table, Trainer, Update};
 pub use worker::run_worker;
 

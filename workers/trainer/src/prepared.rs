@@ -1,10 +1,10 @@
 //! A job made ready: model read, shapes probed, data loaded, graphs built. No session yet.
 
-use std::{collections::HashMap, fs};
+use std::{fs, path::Path};
 
 use sweep_graph::{
-    DType, EvalGraph, Feed, GraphError, Lowering, Model, Port, Probe, Probed, Selection, StateKind,
-    StepGraph, StepOptions, Tensor, TensorData,
+    DType, EvalGraph, Feed, GraphError, Lowering, Model, Port, Probe, Selection, StateKind, StepGraph,
+    StepOptions, Tensor, TensorData,
 };
 use sweep_wire::{Contents, CrossEntropy, Facts, Job, Loss};
 
@@ -13,6 +13,7 @@ use crate::{
     data::{Array, Batcher, Images, Layout, Room, Sets, Source, check_labels, load},
     engine::Engine,
     fault::Fault,
+    probe::{run, zeros},
 };
 
 /// The largest model file that is read, in bytes: ONNX's own limit for one file.
@@ -117,7 +118,21 @@ impl Prepared {
 }
 
 fn read_model(job: &Job) -> Result<(Vec<u8>, Model), Fault> {
-    let path = &job.model.onnx;
+    let bytes = read(&job.model.onnx)?;
+    let chosen = Selection {
+        output: job.model.output.clone(),
+        trainable: job.model.trainable.clone(),
+        frozen: job.model.frozen.clone(),
+    };
+    let model = Model::decode(&bytes, &chosen).map_err(|error| refused(job, &error))?;
+    Ok((bytes, model))
+}
+
+/// The bytes of a model file, however large ONNX lets it be.
+///
+/// # Errors
+/// It is missing, too large or cannot be read.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Fault> {
     let fault = |message: String| Fault::new("model.onnx", format!("`{}` {message}", path.display()));
     if !path.is_file() {
         return Err(Fault::missing("model.onnx", path));
@@ -126,14 +141,7 @@ fn read_model(job: &Job) -> Result<(Vec<u8>, Model), Fault> {
     if size > MAX_MODEL {
         return Err(fault(format!("is larger than {} GiB, the most an ONNX file can be", MAX_MODEL >> 30)));
     }
-    let bytes = fs::read(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
-    let chosen = Selection {
-        output: job.model.output.clone(),
-        trainable: job.model.trainable.clone(),
-        frozen: job.model.frozen.clone(),
-    };
-    let model = Model::decode(&bytes, &chosen).map_err(|error| refused(job, &error))?;
-    Ok((bytes, model))
+    fs::read(path).map_err(|error| fault(format!("cannot be read: {error}")))
 }
 
 /// Where each input of the model comes from, and its extents.
@@ -204,7 +212,7 @@ fn feed(port: &Port, array: &Array, job: &Job) -> Result<(Option<Images>, Feed),
     Ok((images, Feed { name: port.name.clone(), dtype: port.dtype, shape }))
 }
 
-/// Runs the forward model once at the real batch size: every value's type and shape, every constant's content.
+/// Probes the model on the first training samples.
 fn probe(
     engine: &Engine,
     model: &Model,
@@ -212,39 +220,10 @@ fn probe(
     sets: &Sets,
     feeds: &[Feed],
 ) -> Result<Probe, Fault> {
-    let graph = model.probe();
     let mut inputs: Vec<Tensor> = feeds.iter().map(zeros).collect();
     let mut rooms: Vec<Room<'_>> = inputs.iter_mut().map(room).collect();
     batcher.inputs(&sets.train, 0, &mut rooms);
-    let given: Vec<(&str, &Tensor)> =
-        feeds.iter().zip(&inputs).map(|(feed, input)| (feed.name.as_str(), input)).collect();
-    let run = || engine.open(&graph.bytes, false)?.run(&given);
-    let outputs = run()
-        .map_err(|error| Fault::new("model.onnx", format!("ONNX Runtime cannot run the model: {error}")))?;
-    let constants: HashMap<_, _> =
-        graph.outputs.iter().map(|output| (output.name.as_str(), output.constant)).collect();
-    let mut probe = Probe::new();
-    for feed in feeds {
-        let given = Probed { dtype: feed.dtype, shape: feed.shape.clone(), content: None };
-        probe.insert(feed.name.clone(), given);
-    }
-    for (name, dtype, tensor) in outputs {
-        let shape = tensor.shape.clone();
-        let content = constants.get(name.as_str()).is_some_and(|constant| *constant).then_some(tensor);
-        probe.insert(name, Probed { dtype, shape, content });
-    }
-    Ok(probe)
-}
-
-fn zeros(feed: &Feed) -> Tensor {
-    let count = feed.shape.iter().product();
-    let data = match feed.dtype {
-        DType::I64 => TensorData::I64(vec![0; count]),
-        DType::I32 => TensorData::I32(vec![0; count]),
-        DType::Bool => TensorData::Bool(vec![false; count]),
-        _ => TensorData::F32(vec![0.0; count]),
-    };
-    Tensor { shape: feed.shape.clone(), data }
+    run(engine, model, feeds, &inputs)
 }
 
 fn room(tensor: &mut Tensor) -> Room<'_> {

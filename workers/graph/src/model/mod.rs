@@ -61,6 +61,17 @@ pub struct Learnt {
     pub why: &'static str,
 }
 
+/// A float32 tensor of the model that stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The name in the file.
+    pub name: String,
+    /// Extents.
+    pub shape: Vec<usize>,
+    /// Why it does not train.
+    pub why: &'static str,
+}
+
 /// An input or the output of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
@@ -100,6 +111,33 @@ impl Model {
             Learnt { name: parameter.name.clone(), source, shape, kind: parameter.kind, why: parameter.why }
         };
         self.roles.parameters.iter().map(learnt).collect()
+    }
+
+    /// The float32 tensors that somebody reads and that stay as they are.
+    pub fn kept(&self) -> Vec<Kept> {
+        let kept = |kept: &roles::Kept| {
+            let shape = match &self.nodes[kept.source.node].kind {
+                Kind::Constant(tensor) => tensor.shape.clone(),
+                _ => vec![],
+            };
+            Kept { name: self.name(kept.source).to_owned(), shape, why: kept.why }
+        };
+        self.roles.kept.iter().map(kept).collect()
+    }
+
+    /// Version of the standard operators.
+    pub fn opset(&self) -> i64 {
+        self.opset
+    }
+
+    /// Whether the output is computed by this operator.
+    pub fn ends_in(&self, operator: &str) -> bool {
+        self.nodes[self.sink.node].standard() == operator
+    }
+
+    /// Whether a node's outputs change with the input's elements or a parameter.
+    pub(crate) fn varies(&self, node: usize) -> bool {
+        self.varying.contains(&node)
     }
 
     /// The forward model in inference mode with every intermediate value as an output, to be run once at the real

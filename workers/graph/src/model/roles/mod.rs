@@ -144,7 +144,7 @@ impl Found<'_> {
     /// Makes parameters of one constant: one for all its readers, or several where an exporter merged equal tensors.
     fn constant(&mut self, index: usize, tensor: &Tensor, sites: &[Site], roles: &[Role]) {
         let source = Value { node: index, slot: 0 };
-        let Some(Ok(known)) = roles.iter().find(|role| role.is_ok()).copied() else {
+        let Some(known) = roles.iter().filter_map(|role| role.ok()).min_by_key(ties::rank) else {
             let why = roles.iter().find_map(|role| role.err()).unwrap_or("nothing reads it");
             self.roles.kept.push(Kept { source, why });
             return;

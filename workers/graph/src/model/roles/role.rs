@@ -21,7 +21,7 @@ pub(super) type Role = Result<Known, &'static str>;
 /// Operators that pass a tensor on with its elements unchanged.
 const PASSING: [&str; 6] = ["Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten"];
 /// Operators that take numbers which say what to do.
-const STEERED: [&str; 7] = ["Clip", "Dropout", "OneHot", "Pad", "Range", "Resize", "Upsample"];
+const STEERED: [&str; 8] = ["CastLike", "Clip", "Dropout", "OneHot", "Pad", "Range", "Resize", "Upsample"];
 /// How many passing operators between a weight and its use are looked through.
 const DEPTH: usize = 8;
 
@@ -83,6 +83,17 @@ impl Scope<'_> {
                 let roles: Vec<Role> = roles.collect();
                 let known = roles.iter().find(|role| role.is_ok()).or(roles.first());
                 return known.copied().unwrap_or(Err("nothing reads it"));
+            }
+            // PyTorch's older exporter cuts recurrent weights up and joins them in another order.
+            "Slice" | "Concat" if depth < DEPTH => {
+                let sites = self.readers.get(&node).map_or(&[][..], Vec::as_slice);
+                let roles = sites.iter().map(|&site| self.role(site, tensor, shape, depth + 1));
+                let recurrent = |known: &Known| {
+                    matches!(known.fresh, Fresh::Recurrent { .. } | Fresh::RecurrentBias { .. })
+                };
+                if let Some(known) = roles.filter_map(Result::ok).find(recurrent) {
+                    return Ok(known);
+                }
             }
             _ => {}
         }
@@ -190,9 +201,10 @@ fn slotted(reader: &Node<String>, slot: usize, shape: &[usize]) -> Option<(Fresh
         (norm, 2) if norm.ends_with("Normalization") => (Fresh::Zeros, "the bias of a normalisation"),
         ("Gather" | "GatherND", 0) if shape.len() > 1 => (Fresh::Embedding, "a table that is looked up"),
         ("PRelu", 1) => (Fresh::AsExported, "the slope of a PRelu"),
-        ("LSTM" | "GRU" | "RNN", 1 | 2) => {
-            (Fresh::Recurrent { fan_in: at(2), hidden: hidden() }, "the weight of a recurrent operator")
-        }
+        ("LSTM" | "GRU" | "RNN", 1 | 2) => (
+            Fresh::Recurrent { fan_in: shape.last().copied().unwrap_or(1), hidden: hidden() },
+            "the weight of a recurrent operator",
+        ),
         ("LSTM" | "GRU" | "RNN", 3) => {
             (Fresh::RecurrentBias { hidden: hidden() }, "the bias of a recurrent operator")
         }

@@ -113,8 +113,16 @@ impl Reader {
     }
 }
 
-/// The readers of one constant, by parameter; each group has a reader. A parameter is as its first reader sees it, but a
-/// weight before an embedding.
+/// Which reader's view of a parameter counts: that of a place of a weight, then that of a table, then the name's.
+pub(super) fn rank(known: &Known) -> u8 {
+    match known.fresh {
+        Fresh::AsExported => 2,
+        Fresh::Embedding => 1,
+        _ => 0,
+    }
+}
+
+/// The readers of one constant, by parameter; each group has a reader, the one whose view counts first.
 pub(super) fn groups(readers: Vec<(Reader, Known)>, flat: bool) -> Vec<Vec<(Reader, Known)>> {
     let mut groups: Vec<Vec<(Reader, Known)>> = Vec::new();
     for (reader, known) in readers {
@@ -127,7 +135,7 @@ pub(super) fn groups(readers: Vec<(Reader, Known)>, flat: bool) -> Vec<Vec<(Read
         }
     }
     for group in &mut groups {
-        group.sort_by_key(|(_, known)| matches!(known.fresh, Fresh::Embedding));
+        group.sort_by_key(|(_, known)| rank(known));
     }
     groups
 }
