@@ -86,7 +86,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         let failure = Failure::usage(escape(&fault.message));
         // What a spec says under `model` is an option here.
         match fault.hint {
-            Some(hint) if hint.contains("under `model`") => failure.hint("name it with `--output NAME`"),
+            Some(hint) if hint.contains("under `model`") => failure
+                .hint("name the value that the loss is of with `--output NAME`, be it an output or not"),
             Some(hint) => failure.hint(escape(&hint)),
             None => failure,
         }
@@ -177,7 +178,10 @@ fn dims(shape: &[usize]) -> String {
 
 fn tensors(found: &Inspection) -> Table {
     let mut table = Table::new(&["tensor", "shape", "elements", "trains", "why"]);
-    for tensor in &found.tensors {
+    // Single numbers that stay as they are would bury the rest.
+    let shown =
+        |tensor: &&sweep_trainer::Tensor| tensor.role != "kept" || tensor.shape.iter().product::<usize>() > 1;
+    for tensor in found.tensors.iter().filter(shown) {
         let name = match &tensor.source {
             Some(source) => format!("{} (in the file: {source})", tensor.name),
             None => tensor.name.clone(),

@@ -190,7 +190,12 @@ fn a_full_spec_is_read_whole() {
 
 #[test]
 fn the_shipped_specs_are_read() {
-    for text in [include_str!("../../sweeps/quickstart.yaml"), include_str!("../../sweeps/resnet.yaml")] {
+    for text in [
+        include_str!("../../sweeps/gpt.yaml"),
+        include_str!("../../sweeps/quickstart.yaml"),
+        include_str!("../../sweeps/resnet.yaml"),
+        include_str!("../../sweeps/vit.yaml"),
+    ] {
         let spec = read(text).unwrap();
         assert_eq!((spec.budgets.len(), spec.schedules.len(), spec.seeds), (3, 4, 3));
     }

@@ -147,7 +147,7 @@ families! {
     perceptrons: "mlp-mse", "mlp-huber", "mlp-l1", "multilabel", "two-inputs";
 }
 
-/// What would be a mistake of ours is further from PyTorch than what is allowed, in every fixture.
+/// What would be a mistake of ours is further from PyTorch than what is allowed.
 #[test]
 fn mistakes_are_further_away_than_what_is_allowed() {
     for name in ["bert", "conv1d", "llama", "mlp-l1", "mlp-mse", "gru", "norms", "llama-23"] {

@@ -103,3 +103,30 @@ fn a_run_that_diverges_says_where() {
     assert!((1..=3).contains(&step), "{step}");
     assert_eq!(values(&points, "train/loss").len() as u64, step, "what came before is kept");
 }
+
+#[test]
+fn a_table_moves_the_momentum() {
+    let fixture = Fixture::read("mlp");
+    let job = fixture.job(None);
+    let Optimizer::Sgd(sgd) = job.optimizer else { panic!("{:?}", job.optimizer) };
+    let losses = |momentum: &dyn Fn(usize) -> f32| {
+        let rows = fixture.rates.iter().enumerate().flat_map(|(step, rate)| [*rate, momentum(step)]);
+        let bytes: Vec<u8> = rows.flat_map(f32::to_le_bytes).collect();
+        let run = every_step(0, fixture.rates.len() as u64);
+        let table = Table::read(&bytes, run.steps).unwrap();
+        let mut points = Vec::new();
+        let mut trainer = Trainer::new(&engine(), &job).unwrap();
+        let report = &mut |update: Option<sweep_trainer::Update>| {
+            points.extend(update.into_iter().flat_map(|update| update.points));
+            Control::Continue
+        };
+        trainer.train(&run, &table, report).unwrap();
+        values(&points, "train/loss")
+    };
+    let same = losses(&|_| sgd.momentum as f32);
+    assert!(distance(&same, &fixture.losses) < TOLERANCE, "{}", distance(&same, &fixture.losses));
+    // The momentum of a step first shows in the loss of the one after.
+    let moved = losses(&|step| if step < 10 { sgd.momentum as f32 } else { 0.5 });
+    assert_eq!(moved[..11], same[..11]);
+    assert!(distance(&moved[11..], &same[11..]) > TOLERANCE);
+}

@@ -86,6 +86,10 @@ impl GraphError {
             Self::NoMatch { example: Some(name), .. } => {
                 format!("`*` stands for any characters; one parameter is called `{name}`")
             }
+            Self::Interface(_) => {
+                "the loss can be of any float32 value of the model: name it with `output: NAME` under `model`"
+                    .to_owned()
+            }
             Self::Output(_) => "name it with `output: NAME` under `model`".to_owned(),
             _ => return None,
         })

@@ -96,6 +96,9 @@ impl Reader {
             let key = attribute.name.clone().unwrap_or_default();
             match codec::attr(attribute, &name)? {
                 Some(attr) => _ = op.attrs.insert(key, attr),
+                None if ["If", "Loop", "Scan", "SequenceMap"].contains(&op.kind.as_str()) => {
+                    return Err(partial.error("control flow with a graph of its own cannot be trained"));
+                }
                 None => return Err(partial.error(format!("attribute `{key}` is of an unsupported kind"))),
             }
         }
@@ -196,9 +199,11 @@ fn chosen(
 fn port(info: &ValueInfo, what: &str) -> Result<Port, GraphError> {
     let name = info.name.clone().unwrap_or_default();
     let tensor = info.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
+    // An output may be left without a type, but not be a sequence or a map.
+    let untyped = info.kind.is_none() || tensor.is_some();
     let dtype = match tensor.and_then(|tensor| tensor.elem_type).unwrap_or(0) {
         1 => DType::F32,
-        0 if what == "output" => DType::F32,
+        0 if what == "output" && untyped => DType::F32,
         6 if what == "input" => DType::I32,
         7 if what == "input" => DType::I64,
         9 if what == "input" => DType::Bool,
