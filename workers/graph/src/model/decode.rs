@@ -32,12 +32,15 @@ pub(crate) fn decode(bytes: &[u8], selection: &Selection) -> Result<Model, Graph
         return Err(GraphError::Opset(opset));
     }
     let graph = proto.graph.ok_or_else(|| GraphError::Decode("it has no graph".to_owned()))?;
-    let mut reader = Reader::default();
+    // PyTorch's newer exporter writes a linear layer without bias as MatMul, so a Gemm had one.
+    let noted = |node: &NodeProto| scope(node).is_some();
+    let drops_biases = proto.producer_name.as_deref() == Some("pytorch") && graph.node.iter().any(noted);
+    let mut reader = Reader { drops_biases, ..Reader::default() };
     let inputs = reader.edge(&graph)?;
     for node in &graph.node {
         reader.node(node)?;
     }
-    let Reader { nodes, values, scopes } = reader;
+    let Reader { nodes, values, scopes, .. } = reader;
     let output = chosen(&graph.output, selection, &values)?;
     let sink = *values.get(&output.name).ok_or_else(|| GraphError::UnknownValue(output.name.clone()))?;
     let live = reached(&nodes, sink.node);
@@ -60,6 +63,8 @@ struct Reader {
     values: HashMap<String, Value>,
     /// The module that a node was exported from, by node.
     scopes: HashMap<usize, String>,
+    /// Whether the exporter is one that drops a Gemm's bias where it is all zeros, as in a fresh model.
+    drops_biases: bool,
 }
 
 impl Reader {
@@ -108,6 +113,14 @@ impl Reader {
                 if input.is_empty() { None } else { Some(*self.values.get(input).ok_or_else(missing)?) };
             partial.inputs.push(value);
         }
+        let biasless = op.kind == "Gemm" && op.domain.is_empty() && partial.input(2).is_none();
+        if self.drops_biases
+            && biasless
+            && let Some(bias) = self.dropped_bias(&partial)
+        {
+            partial.inputs.resize(2, None);
+            partial.inputs.push(Some(bias));
+        }
         if let Some(scope) = scope(proto) {
             self.scopes.insert(self.nodes.len(), scope);
         }
@@ -116,9 +129,38 @@ impl Reader {
             None if op.kind == "Constant" && op.domain.is_empty() => {
                 return Err(partial.error("its value is of an unsupported kind"));
             }
-            None => Kind::Op(op),
+            None => match self.copied(&op, &partial) {
+                // PyTorch's older exporter merges equal tensors and keeps the others' names as copies.
+                Some(tensor) => Kind::Constant(tensor),
+                None => Kind::Op(op),
+            },
         };
-        self.push(&name, kind, partial.inputs, proto.output.clone())
+        let inputs = if matches!(kind, Kind::Constant(_)) { vec![] } else { partial.inputs };
+        self.push(&name, kind, inputs, proto.output.clone())
+    }
+
+    /// The constant that an Identity copies.
+    fn copied(&self, op: &Op, node: &Node<String>) -> Option<Arc<Tensor>> {
+        let copies = op.kind == "Identity" && op.domain.is_empty();
+        match &self.nodes[node.input(0).filter(|_| copies)?.node].kind {
+            Kind::Constant(tensor) => Some(tensor.clone()),
+            _ => None,
+        }
+    }
+
+    /// A bias of zeros for a Gemm without one, if its weight tells how long it is.
+    fn dropped_bias(&mut self, gemm: &Node<String>) -> Option<Value> {
+        let weight = &self.nodes[gemm.input(1)?.node];
+        let Kind::Constant(tensor) = &weight.kind else { return None };
+        let turned = gemm.op()?.int("transB", 0) != 0;
+        let &[rows, columns] = tensor.shape.as_slice() else { return None };
+        let count = if turned { rows } else { columns };
+        let beside = weight.outputs[0].strip_suffix(".weight").map(|module| format!("{module}.bias"));
+        let name = beside.filter(|name| !self.values.contains_key(name));
+        let name = name.unwrap_or_else(|| format!("{}.bias", gemm.name));
+        let zeros = Arc::new(Tensor::f32(&[count], vec![0.0; count]));
+        self.push(&name, Kind::Constant(zeros), vec![], vec![name.clone()]).ok()?;
+        self.values.get(&name).copied()
     }
 
     fn push(

@@ -23,6 +23,21 @@ fn a_merged_constant_becomes_one_parameter_per_use() {
     assert_eq!(names, ["a.weight", "zeros@Gemm_0", "b.weight", "zeros@Gemm_2"]);
 }
 
+/// PyTorch's older exporter, in evaluation mode, keeps one of several equal tensors and copies it under the others' names.
+#[test]
+fn copies_of_a_tensor_are_parameters_of_their_own() {
+    let x = spread(&[2, 3], 3);
+    let model = Builder::new(17, &[2, 3])
+        .tensor("a.weight", &spread(&[3, 3], 1))
+        .node("Identity", &["a.weight"], &["b.weight"], &[])
+        .node("MatMul", &["x", "a.weight"], &["h"], &[])
+        .node("Tanh", &["h"], &["t"], &[])
+        .node("MatMul", &["t", "b.weight"], &["y"], &[])
+        .build("y");
+    let next = train(&model, &x, &[0, 2], PLAIN, &[0.1]).remove(0);
+    assert_ne!(next["next:a.weight"], next["next:b.weight"]);
+}
+
 #[test]
 fn a_tied_matrix_stored_twice_is_one_parameter() {
     let (w, x) = (spread(&[3, 2], 1), spread(&[2, 3], 3));
