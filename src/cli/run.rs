@@ -74,7 +74,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         let mut drain = None;
         if !todo.is_empty() {
             let workers = slots.workers.min(u32::try_from(todo.len()).unwrap_or(u32::MAX));
-            let policy = Policy { max_retries: spec.retry, ..Policy::default() };
+            let policy = Policy {
+                max_retries: spec.retry,
+                max_checkpoints: spec.checkpoint.keep as usize,
+                ..Policy::default()
+            };
             let scheduler = Scheduler::new(store, &global.home, command, policy, workers, facts.contents)?;
             drain = Some(train(scheduler, workers, loud, interrupts, todo).await?);
         }

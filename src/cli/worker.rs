@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use sweep_trainer::{Engine, run_worker, runtime};
+use sweep_trainer::{Engine, Interrupt, run_worker, runtime};
 
 use super::{Failure, failure::say};
 use crate::process;
@@ -10,8 +10,17 @@ use crate::process;
 pub(super) fn run() -> Result<ExitCode, Failure> {
     let library = runtime::ensure(&mut |line| say(line))
         .map_err(|error| Failure::internal(&error).hint(error.hint()))?;
+    let interrupt = Interrupt::default();
+    let asked = interrupt.clone();
+    // Before the library starts threads of its own: they inherit what is blocked.
+    process::on_terminate(move || {
+        if !asked.request() {
+            process::end_this();
+        }
+    })
+    .map_err(|error| Failure::internal(format!("cannot handle signals: {error}")))?;
     let engine = Engine::load(&library).map_err(Failure::internal)?;
     // A scheduler that has gone away is how a worker's life usually ends.
-    let _ = run_worker(&engine, io::stdin(), io::stdout(), process::end_this);
+    let _ = run_worker(&engine, io::stdin(), io::stdout(), process::end_this, interrupt);
     Ok(ExitCode::SUCCESS)
 }

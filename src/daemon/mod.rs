@@ -13,7 +13,7 @@ use sweep_wire::Contents;
 use tokio::{sync::mpsc, time};
 
 use crate::{
-    engine::{Action, Event, Millis, Policy, Record, State, TrialId},
+    engine::{Action, Event, Millis, Policy, Record, State, Submitted, TrialId},
     executor::Local,
     plan::PlannedTrial,
     store::{Store, StoreError},
@@ -74,7 +74,11 @@ impl Scheduler {
         mut interrupts: mpsc::Receiver<()>,
         observe: &mut dyn FnMut(&State, &[String]),
     ) -> Result<(State, Store), SchedulerError> {
-        let submitted = trials.iter().map(|(id, trial)| (*id, trial.steps)).collect();
+        let mut submitted = Vec::with_capacity(trials.len());
+        for (id, PlannedTrial { steps, .. }) in &trials {
+            let checkpoints = self.store.checkpoints(*id)?;
+            submitted.push(Submitted { trial: *id, steps: *steps, checkpoints });
+        }
         self.trials = trials.into_iter().collect();
         let mut batch = vec![Event::Submitted { trials: submitted }];
         let mut ticks = time::interval(TICK);
@@ -132,11 +136,12 @@ impl Scheduler {
         match action {
             Action::Persist(_) => {}
             Action::Spawn { worker } => return Ok(Some(self.executor.spawn(worker))),
-            Action::Assign { worker, attempt, trial } => {
-                if let Some(trial) = self.trials.get(&trial) {
-                    self.executor.assign(worker, attempt, trial)?;
+            Action::Assign { worker, attempt, trial: id, resume } => {
+                if let Some(trial) = self.trials.get(&id) {
+                    self.executor.assign(worker, attempt, (id, trial), resume)?;
                 }
             }
+            Action::Discard { trial, steps } => self.executor.discard(trial, &steps),
             Action::Stop { worker, attempt } => self.executor.stop(worker, attempt),
             Action::Release { worker } => self.executor.release(worker),
             Action::Kill { worker } => self.executor.kill(worker),

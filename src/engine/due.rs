@@ -26,7 +26,7 @@ impl State {
             let Some(worker) = self.worker_in(index) else { continue };
             let problem = match &mut self.slots[index] {
                 Slot::Busy { running, .. }
-                    if running.stopping.is_some_and(|at| now - at > policy.grace_ms) =>
+                    if running.stopping.is_some_and(|at| now - at > policy.grace_ms + running.saving_ms) =>
                 {
                     self.cancel(now, worker, "it did not stop when asked", actions);
                     continue;
@@ -108,10 +108,15 @@ impl State {
             step_ms: None,
             last_logged: None,
             stopping: None,
+            began: false,
+            saving_ms: 0,
+            trained: 0.0,
+            notes: 0,
         };
         self.slots[worker.slot as usize] = Slot::Busy { incarnation, pid, heard, running };
         let started = Record::AttemptStarted { attempt, trial, slot: worker.slot, pid, at: now };
         actions.push(Action::Persist(started));
-        actions.push(Action::Assign { worker, attempt, trial });
+        let resume = self.trials[&trial].checkpoints.clone();
+        actions.push(Action::Assign { worker, attempt, trial, resume });
     }
 }

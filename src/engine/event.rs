@@ -12,10 +12,19 @@ pub struct WorkerRef {
     pub incarnation: u64,
 }
 
+/// A trial that is to be trained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted {
+    pub trial: TrialId,
+    pub steps: u64,
+    /// Steps of its checkpoints, ascending.
+    pub checkpoints: Vec<u64>,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// These trials are to be trained, in this order. `(trial, steps)`.
-    Submitted { trials: Vec<(TrialId, u64)> },
+    /// These trials are to be trained, in this order.
+    Submitted { trials: Vec<Submitted> },
     /// A process was started for the worker.
     Spawned { worker: WorkerRef, pid: u32 },
     /// No process could be started.
@@ -43,6 +52,13 @@ pub enum Action {
         worker: WorkerRef,
         attempt: Attempt,
         trial: TrialId,
+        /// Steps of the checkpoints that it may go on from.
+        resume: Vec<u64>,
+    },
+    /// Delete the files of these checkpoints.
+    Discard {
+        trial: TrialId,
+        steps: Vec<u64>,
     },
     /// Ask the worker to give up its attempt.
     Stop {

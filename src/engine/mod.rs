@@ -4,12 +4,14 @@
 //! Invariants, re-derived by [`State::check`]: no trial has two live attempts, no worker two trials, every
 //! trial that is not over is queued or runs, and no message of an old attempt or worker changes anything.
 
+mod checkpoints;
 mod due;
+mod ends;
 mod event;
 mod record;
 mod state;
 mod transition;
 
-pub use event::{Action, Event, WorkerRef};
+pub use event::{Action, Event, Submitted, WorkerRef};
 pub use record::{AttemptEnd, Millis, Record, SweepId, TrialEnd, TrialId};
 pub use state::{Counts, Drain, Policy, Running, Slot, State, Trial};

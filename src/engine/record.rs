@@ -1,7 +1,7 @@
 //! What the engine asks to be kept. Plain data: the store writes all records of one step in one
 //! transaction, before anything else of that step happens.
 
-use sweep_wire::{Attempt, Point};
+use sweep_wire::{Attempt, Point, Which};
 
 /// A trial's row in the store.
 pub type TrialId = i64;
@@ -12,12 +12,20 @@ pub type Millis = i64;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
-    /// A worker took the trial; points of its earlier attempts are void from here on.
+    /// A worker took the trial.
     AttemptStarted { attempt: Attempt, trial: TrialId, slot: u32, pid: u32, at: Millis },
+    /// The attempt goes on at this step; what earlier attempts measured from there on is void.
+    AttemptBegan { attempt: Attempt, trial: TrialId, step: u64 },
     /// Values measured by the attempt.
     Points { attempt: Attempt, trial: TrialId, points: Vec<Point> },
+    /// The state after `step` updates is on disk.
+    CheckpointSaved { attempt: Attempt, trial: TrialId, step: u64, bytes: u64, at: Millis },
+    /// These checkpoints are no longer there.
+    CheckpointsDropped { trial: TrialId, steps: Vec<u64> },
+    /// Trained weights are on disk.
+    WeightsKept { trial: TrialId, which: Which, step: u64, bytes: u64 },
     /// The attempt is over. `device_seconds` is how long it held its slot, `train_seconds` how much of
-    /// that went into training steps (0 where the worker could not tell).
+    /// that went into training steps, as far as the worker told.
     AttemptEnded {
         attempt: Attempt,
         trial: TrialId,

@@ -15,8 +15,10 @@ pub struct Policy {
     pub silence_ms: Millis,
     /// A worker whose trial makes no progress for this long is killed.
     pub stall_ms: Millis,
-    /// How long a worker has to end after it was asked to.
+    /// How long a worker has to end after it was asked to, beside the time that writing a checkpoint takes.
     pub grace_ms: Millis,
+    /// How many checkpoints of a trial are kept, the newest ones; at least 1.
+    pub max_checkpoints: usize,
     /// After this many workers in a row that died before their first training step the environment is taken
     /// to be at fault, and the sweep ends.
     pub max_start_failures: u32,
@@ -29,6 +31,7 @@ impl Default for Policy {
             silence_ms: 30_000,
             stall_ms: 600_000,
             grace_ms: 10_000,
+            max_checkpoints: 2,
             max_start_failures: 4,
         }
     }
@@ -98,13 +101,26 @@ pub struct Running {
     pub last_logged: Option<u64>,
     /// Asked to stop since then.
     pub stopping: Option<Millis>,
+    /// Whether it has said from which step it goes on.
+    pub began: bool,
+    /// How long writing a checkpoint may take.
+    pub saving_ms: Millis,
+    /// Seconds in training steps, as far as it has told.
+    pub trained: f64,
+    /// How often it had something to tell people.
+    pub notes: u32,
 }
 
 /// A trial that is not over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trial {
     pub steps: u64,
+    /// Attempts that failed since the trial last came further than ever.
     pub failures: u32,
+    /// Steps of its checkpoints, ascending.
+    pub checkpoints: Vec<u64>,
+    /// The largest of them ever.
+    pub furthest: u64,
 }
 
 /// Whether new trials are started.
@@ -214,5 +230,11 @@ impl State {
         attempts.sort_unstable();
         attempts.dedup();
         assert_eq!(attempts.len(), self.running().count(), "two workers share an attempt");
+        for trial in self.trials.values() {
+            assert!(trial.checkpoints.is_sorted_by(|one, next| one < next), "{:?}", trial.checkpoints);
+            assert!(
+                trial.checkpoints.last().is_none_or(|last| *last <= trial.furthest && *last < trial.steps)
+            );
+        }
     }
 }

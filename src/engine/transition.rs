@@ -1,10 +1,9 @@
 //! Every way the state changes, one function per thing that happened.
 
-use sweep_wire::{Attempt, FailureKind, FromWorker, PROTOCOL, Progress};
+use sweep_wire::{Attempt, FromWorker, PROTOCOL, Progress};
 
 use super::{
-    Action, AttemptEnd, Drain, Event, Millis, Record, Running, Slot, State, Trial, TrialEnd, TrialId,
-    WorkerRef,
+    Action, AttemptEnd, Drain, Event, Millis, Record, Running, Slot, State, Submitted, Trial, WorkerRef,
 };
 
 /// The longest pause before a slot whose worker died is used again.
@@ -34,9 +33,11 @@ impl State {
         actions
     }
 
-    fn on_submitted(&mut self, trials: Vec<(TrialId, u64)>) {
-        for (trial, steps) in trials {
-            if self.trials.insert(trial, Trial { steps, failures: 0 }).is_none() {
+    fn on_submitted(&mut self, trials: Vec<Submitted>) {
+        for Submitted { trial, steps, mut checkpoints } in trials {
+            checkpoints.retain(|step| *step < steps);
+            let furthest = checkpoints.last().copied().unwrap_or(0);
+            if self.trials.insert(trial, Trial { steps, failures: 0, checkpoints, furthest }).is_none() {
                 self.queue.push_back(trial);
             }
         }
@@ -74,9 +75,16 @@ impl State {
             FromWorker::Facts(_) | FromWorker::Rejected(_) => {
                 self.on_nonsense(now, worker, "it answered a question that was not asked", actions);
             }
-            FromWorker::Started { attempt } => {
-                self.running_mut(worker, attempt);
+            FromWorker::Started { attempt, step, state_bytes, damaged } => {
+                self.on_began(now, worker, attempt, (step, state_bytes, &damaged), actions);
             }
+            FromWorker::Checkpoint { attempt, step, bytes } => {
+                self.on_checkpoint(now, worker, attempt, (step, bytes), actions);
+            }
+            FromWorker::Weights { attempt, which, step, bytes } => {
+                self.on_weights(now, worker, attempt, (which, step, bytes), actions);
+            }
+            FromWorker::Note { attempt, message } => self.on_note(worker, attempt, &message, actions),
             FromWorker::Progress(progress) => self.on_progress(now, worker, progress, actions),
             FromWorker::Done { attempt, steps, train_seconds } => {
                 self.on_done(now, worker, attempt, steps, train_seconds, actions);
@@ -100,10 +108,12 @@ impl State {
                 format!("it reported a step or a metric that trial {trial} of {steps} steps cannot have");
             return self.on_nonsense(now, worker, &problem, actions);
         }
+        self.begin(worker, 0, actions);
         let Some(running) = self.running_mut(worker, attempt) else { return };
         (running.loss, running.learning_rate) = (Some(loss), Some(learning_rate));
         running.step_ms = Some(step_ms);
         if step > running.step {
+            running.trained += step_ms.max(0.0) / 1e3 * (step - running.step) as f64;
             (running.step, running.progressed) = (step, now);
         }
         let logged = points.iter().filter(|point| point.name == "train/loss").map(|point| point.step).max();
@@ -114,106 +124,6 @@ impl State {
         if !points.is_empty() {
             actions.push(Action::Persist(Record::Points { attempt, trial, points }));
         }
-    }
-
-    fn on_done(
-        &mut self,
-        now: Millis,
-        worker: WorkerRef,
-        attempt: Attempt,
-        steps: u64,
-        train_seconds: f64,
-        actions: &mut Vec<Action>,
-    ) {
-        let Some(running) = self.running_mut(worker, attempt) else { return };
-        let (trial, last_logged) = (running.trial, running.last_logged);
-        let wanted = self.trials[&trial].steps;
-        if steps != wanted || last_logged != wanted.checked_sub(1) {
-            let problem = format!("it reported trial {trial} done without all of its {wanted} steps");
-            return self.on_nonsense(now, worker, &problem, actions);
-        }
-        self.end_trial(now, worker, AttemptEnd::Done, TrialEnd::Done, train_seconds, actions);
-    }
-
-    fn on_diverged(
-        &mut self,
-        now: Millis,
-        worker: WorkerRef,
-        attempt: Attempt,
-        step: u64,
-        train_seconds: f64,
-        actions: &mut Vec<Action>,
-    ) {
-        let Some(running) = self.running_mut(worker, attempt) else { return };
-        let trial = running.trial;
-        if step > self.trials[&trial].steps {
-            return self.on_nonsense(
-                now,
-                worker,
-                &format!("it reported that trial {trial} diverged after its end"),
-                actions,
-            );
-        }
-        let (attempt_end, trial_end) = (AttemptEnd::Diverged { step }, TrialEnd::Diverged { step });
-        self.end_trial(now, worker, attempt_end, trial_end, train_seconds, actions);
-    }
-
-    /// The attempt of a worker ended with a result; the worker stays warm.
-    fn end_trial(
-        &mut self,
-        now: Millis,
-        worker: WorkerRef,
-        attempt_end: AttemptEnd,
-        trial_end: TrialEnd,
-        train_seconds: f64,
-        actions: &mut Vec<Action>,
-    ) {
-        let Some(running) = self.take_running(worker) else { return };
-        let (attempt, trial) = (running.attempt, running.trial);
-        let ended = self.trials.remove(&trial);
-        match trial_end {
-            TrialEnd::Diverged { .. } => self.counts.diverged += 1,
-            _ => self.counts.done += 1,
-        }
-        self.counts.steps += ended.map_or(0, |trial| trial.steps);
-        self.start_failures = 0;
-        let device_seconds = seconds(now - running.since);
-        let end = attempt_end;
-        let ended = Record::AttemptEnded { attempt, trial, end, device_seconds, train_seconds, at: now };
-        actions.push(Action::Persist(ended));
-        actions.push(Action::Persist(Record::TrialEnded { trial, end: trial_end, at: now }));
-    }
-
-    fn on_failed(
-        &mut self,
-        now: Millis,
-        worker: WorkerRef,
-        attempt: Attempt,
-        kind: FailureKind,
-        message: String,
-        actions: &mut Vec<Action>,
-    ) {
-        if self.running_mut(worker, attempt).is_none() {
-            return;
-        }
-        let Some(running) = self.take_running(worker) else { return };
-        if kind == FailureKind::Stopped && running.stopping.is_some() {
-            return self.requeue(now, &running, AttemptEnd::Cancelled { message }, actions);
-        }
-        if kind == FailureKind::Job {
-            self.requeue(now, &running, AttemptEnd::Cancelled { message: message.clone() }, actions);
-            self.stop_for(message, actions);
-            return;
-        }
-        if kind == FailureKind::Permanent
-            && let Some(trial) = self.trials.get_mut(&running.trial)
-        {
-            trial.failures = self.policy.max_retries; // another try would end the same way
-        }
-        self.fail_attempt(now, &running, message, actions);
-        // What made the attempt fail may sit in the process.
-        actions.push(Action::Release { worker });
-        self.end_worker(now, worker, false);
     }
 
     pub(super) fn on_nonsense(
@@ -295,36 +205,6 @@ impl State {
         self.end_worker(now, worker, true);
     }
 
-    /// An attempt ended without a result: its trial waits for another, or has failed for good.
-    fn fail_attempt(&mut self, now: Millis, running: &Running, message: String, actions: &mut Vec<Action>) {
-        let id = running.trial;
-        let Some(trial) = self.trials.get_mut(&id) else { return };
-        trial.failures += 1;
-        if trial.failures <= self.policy.max_retries {
-            return self.requeue(now, running, AttemptEnd::Failed { message }, actions);
-        }
-        let steps = trial.steps;
-        self.trials.remove(&id);
-        self.counts.failed += 1;
-        self.counts.steps += steps;
-        actions.push(ended(now, running, AttemptEnd::Failed { message: message.clone() }));
-        actions.push(Action::Tell(format!("trial {id} failed: {message}")));
-        actions.push(Action::Persist(Record::TrialEnded {
-            trial: id,
-            end: TrialEnd::Failed { message },
-            at: now,
-        }));
-    }
-
-    fn requeue(&mut self, now: Millis, running: &Running, end: AttemptEnd, actions: &mut Vec<Action>) {
-        if let AttemptEnd::Failed { message } = &end {
-            actions.push(Action::Tell(format!("trial {} will be tried again: {message}", running.trial)));
-        }
-        actions.push(ended(now, running, end));
-        actions.push(Action::Persist(Record::TrialQueued { trial: running.trial, at: now }));
-        self.queue.push_back(running.trial);
-    }
-
     fn count_start_failure(&mut self, how: &str, actions: &mut Vec<Action>) {
         self.start_failures += 1;
         if self.start_failures >= self.policy.max_start_failures && self.drain == Drain::No {
@@ -335,7 +215,7 @@ impl State {
     }
 
     /// Nothing of this sweep can be trained: what runs is stopped, and no trial is blamed.
-    fn stop_for(&mut self, reason: String, actions: &mut Vec<Action>) {
+    pub(super) fn stop_for(&mut self, reason: String, actions: &mut Vec<Action>) {
         if !matches!(self.drain, Drain::Broken { .. }) {
             actions.push(Action::Tell(reason.clone()));
             self.drain = Drain::Broken { reason };
@@ -343,7 +223,7 @@ impl State {
     }
 
     /// The running attempt, if the worker runs this one; else the message was late.
-    fn running_mut(&mut self, worker: WorkerRef, attempt: Attempt) -> Option<&mut Running> {
+    pub(super) fn running_mut(&mut self, worker: WorkerRef, attempt: Attempt) -> Option<&mut Running> {
         match &mut self.slots[worker.slot as usize] {
             Slot::Busy { running, .. } if running.attempt == attempt => Some(running),
             _ => {
@@ -354,7 +234,7 @@ impl State {
     }
 
     /// Takes the attempt from a worker, which is idle afterwards.
-    fn take_running(&mut self, worker: WorkerRef) -> Option<Running> {
+    pub(super) fn take_running(&mut self, worker: WorkerRef) -> Option<Running> {
         let slot = &mut self.slots[worker.slot as usize];
         let Slot::Busy { incarnation, pid, heard, running } = slot.clone() else { return None };
         *slot = Slot::Idle { incarnation, pid, heard };
@@ -376,19 +256,4 @@ impl State {
         };
         Some(WorkerRef { slot: index as u32, incarnation })
     }
-}
-
-fn ended(now: Millis, running: &Running, end: AttemptEnd) -> Action {
-    Action::Persist(Record::AttemptEnded {
-        attempt: running.attempt,
-        trial: running.trial,
-        end,
-        device_seconds: seconds(now - running.since),
-        train_seconds: 0.0,
-        at: now,
-    })
-}
-
-fn seconds(millis: Millis) -> f64 {
-    millis as f64 / 1000.0
 }

@@ -36,7 +36,7 @@ pub async fn inspect(command: &[OsString], log: &Path, job: Job) -> Result<Facts
     };
     let failed = |problem: String| InspectError::Worker(problem);
     let process = Process::spawn(command, log, send).map_err(|error| failed(error.to_string()))?;
-    process.send(ToWorker::Inspect { job });
+    process.send(ToWorker::Inspect { job: Box::new(job) });
     let answer = async {
         while let Some(output) = outputs.recv().await {
             match output {

@@ -10,13 +10,16 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use sweep_wire::{Attempt, Contents, Run, ToWorker};
+use sweep_wire::{Attempt, Contents, Keep, Run, ToWorker};
 
 use crate::{
-    engine::{Event, WorkerRef},
+    engine::{Event, TrialId, WorkerRef},
     plan::PlannedTrial,
     process::{Output, Process},
 };
+
+/// The folder of a home that holds a folder for each trial's checkpoints and weights.
+pub const CHECKPOINTS: &str = "checkpoints";
 
 /// The workers of one scheduler.
 pub struct Local {
@@ -24,6 +27,7 @@ pub struct Local {
     command: Vec<OsString>,
     logs: PathBuf,
     tables: PathBuf,
+    checkpoints: PathBuf,
     events: mpsc::Sender<Event>,
     processes: HashMap<WorkerRef, Process>,
     /// What model and data were when the trials were planned.
@@ -31,7 +35,7 @@ pub struct Local {
 }
 
 impl Local {
-    /// Logs and rate tables go into `home`; what workers say goes to `events`.
+    /// Logs, rate tables and checkpoints go into `home`; what workers say goes to `events`.
     ///
     /// # Errors
     /// The folders cannot be made.
@@ -41,10 +45,14 @@ impl Local {
         contents: Contents,
         events: mpsc::Sender<Event>,
     ) -> io::Result<Self> {
-        let (logs, tables) = (home.join("logs"), home.join("tables"));
-        fs::create_dir_all(&logs)?;
-        fs::create_dir_all(&tables)?;
-        Ok(Self { command, logs, tables, events, processes: HashMap::new(), contents })
+        let folder = |name: &str| {
+            let folder = home.join(name);
+            fs::create_dir_all(&folder)?;
+            fs::canonicalize(folder)
+        };
+        let (logs, tables) = (folder("logs")?, folder("tables")?);
+        let checkpoints = folder(CHECKPOINTS)?;
+        Ok(Self { command, logs, tables, checkpoints, events, processes: HashMap::new(), contents })
     }
 
     /// Starts a worker and says how that went.
@@ -82,23 +90,52 @@ impl Local {
         self.logs.join(format!("{}-worker-{}-{}.log", std::process::id(), worker.slot, worker.incarnation))
     }
 
-    /// Hands an attempt to a worker.
+    /// Hands an attempt to a worker; it may go on from the checkpoints at these steps.
     ///
     /// # Errors
     /// The rate table cannot be written.
-    pub fn assign(&mut self, worker: WorkerRef, attempt: Attempt, trial: &PlannedTrial) -> io::Result<()> {
+    pub fn assign(
+        &mut self,
+        worker: WorkerRef,
+        attempt: Attempt,
+        (id, trial): (TrialId, &PlannedTrial),
+        resume: Vec<u64>,
+    ) -> io::Result<()> {
+        let keep = Keep {
+            folder: self.folder(id),
+            key: trial.key.clone(),
+            every: trial.keep.every,
+            resume,
+            weights: trial.keep.weights,
+            best: trial.keep.best.clone(),
+        };
         let run = Run {
             seed: trial.seed,
             steps: trial.steps,
             table: self.table(&trial.table)?,
             log_every: trial.log_every,
             evaluate: trial.evaluate.clone(),
+            keep: Some(keep),
         };
         if let Some(process) = self.processes.get(&worker) {
-            let (job, expected) = (trial.job.as_ref().clone(), self.contents.clone());
-            process.send(ToWorker::Assign { attempt, job, expected, run });
+            let (job, expected) = (Box::new(trial.job.as_ref().clone()), self.contents.clone());
+            process.send(ToWorker::Assign { attempt, job, expected, run: Box::new(run) });
         }
         Ok(())
+    }
+
+    /// Deletes checkpoints; one that stays for whatever reason is nobody's and does no harm.
+    pub fn discard(&self, trial: TrialId, steps: &[u64]) {
+        let folder = self.folder(trial);
+        for step in steps {
+            let _ = fs::remove_file(folder.join(format!("{step}.safetensors")));
+        }
+        let _ = fs::remove_dir(folder); // only if it is empty
+    }
+
+    /// Where a trial keeps its checkpoints and weights.
+    fn folder(&self, trial: TrialId) -> PathBuf {
+        self.checkpoints.join(trial.to_string())
     }
 
     /// Writes a rate table unless it is there, whole; equal tables share a file.

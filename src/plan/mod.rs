@@ -8,15 +8,18 @@ mod trial;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use sweep_wire::{Facts, Job, Loss, Optimizer};
+use sweep_wire::{Best, Every, Facts, Job, Loss, Optimizer};
 
 use crate::{
     schedule::Shape,
-    spec::{Interval, MAX_STEPS, Metric, Spec},
+    spec::{Checkpoints, Interval, MAX_STEPS, Metric, Spec},
 };
 
 pub use key::key;
-pub use trial::{PlannedTrial, SweepInfo};
+pub use trial::{Keeping, PlannedTrial, SweepInfo};
+
+/// The most bytes of weights that a sweep keeps unless it is told to.
+pub const MAX_WEIGHTS: u64 = 4 << 30;
 
 /// What a spec asks of this model and this data and cannot have.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -109,6 +112,10 @@ pub fn plan(spec: &Spec, text: &str, facts: &Facts, threads: u32) -> Result<Plan
     budgets.sort_by_key(|(_, steps)| std::cmp::Reverse(*steps));
     let settings = settings(spec);
     let jobs: Vec<_> = settings.iter().map(|settings| Arc::new(job(spec, settings, threads))).collect();
+    let info = info(spec, text, facts, metric);
+    let count = settings.len() * spec.schedules.len() * budgets.len() * spec.seeds as usize;
+    let weights = spec.checkpoint.weights.unwrap_or_else(|| weights_bytes(facts, count) <= MAX_WEIGHTS);
+    let best = info.selection_metric.clone().map(|metric| Best { metric, maximize: info.maximize });
     let mut trials = Vec::new();
     for seed in 0..spec.seeds {
         for (budget, steps) in &budgets {
@@ -131,6 +138,11 @@ pub fn plan(spec: &Spec, text: &str, facts: &Facts, threads: u32) -> Result<Plan
                         table,
                         log_every: training.log_every.steps(*steps, per_epoch),
                         evaluate: evaluations(training.evaluate, *steps, per_epoch),
+                        keep: Keeping {
+                            every: every(spec.checkpoint.every, *steps, per_epoch),
+                            weights,
+                            best: best.clone(),
+                        },
                     };
                     trial.key = key(&trial, facts);
                     trials.push(trial);
@@ -138,7 +150,21 @@ pub fn plan(spec: &Spec, text: &str, facts: &Facts, threads: u32) -> Result<Plan
             }
         }
     }
-    Ok(Plan { info: info(spec, text, facts, metric), trials })
+    Ok(Plan { info, trials })
+}
+
+fn every(checkpoints: Checkpoints, steps: u64, per_epoch: u64) -> Every {
+    match checkpoints {
+        Checkpoints::Every(interval) => Every::Steps(interval.steps(steps, per_epoch)),
+        Checkpoints::Seconds(seconds) => Every::Seconds(seconds),
+    }
+}
+
+/// What the weights of so many trials take, in bytes: the last ones, and the best ones where they are chosen.
+#[must_use]
+pub fn weights_bytes(facts: &Facts, trials: usize) -> u64 {
+    let sets = if facts.validation_samples > 0 { 2 } else { 1 };
+    facts.parameters.saturating_mul(4 * sets).saturating_mul(trials as u64)
 }
 
 /// After how many updates to evaluate: at each multiple of the interval, and always at the end.
@@ -223,5 +249,6 @@ fn info(spec: &Spec, text: &str, facts: &Facts, metric: Metric) -> SweepInfo {
         metric: judged,
         selection_metric: validation.then(|| format!("validation/{metric}")),
         maximize: metric.maximize() && (test || validation),
+        facts: Some(facts.clone()),
     }
 }

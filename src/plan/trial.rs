@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use sweep_wire::Job;
+use sweep_wire::{Best, Every, Facts, Job};
 
 /// One training run, with everything that decides its result.
 #[derive(Debug, Clone)]
@@ -23,6 +23,19 @@ pub struct PlannedTrial {
     pub log_every: u64,
     /// After how many updates to evaluate, ascending, ending with `steps`.
     pub evaluate: Vec<u64>,
+    /// What it leaves on disk, which decides nothing about the result.
+    pub keep: Keeping,
+}
+
+/// What a trial leaves on disk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Keeping {
+    /// When checkpoints are written.
+    pub every: Every,
+    /// Whether a finished trial leaves its weights.
+    pub weights: bool,
+    /// What the best weights are judged by, where there is a validation set.
+    pub best: Option<Best>,
 }
 
 /// What a sweep is beside its trials.
@@ -38,4 +51,6 @@ pub struct SweepInfo {
     pub selection_metric: Option<String>,
     /// Whether more of the metric is better.
     pub maximize: bool,
+    /// What was found out about model and data.
+    pub facts: Option<Facts>,
 }

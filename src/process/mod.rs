@@ -12,7 +12,7 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill, killpg},
+    sys::signal::{SigSet, Signal, kill, killpg},
     unistd::{Pid, getpgrp},
 };
 use tokio::{
@@ -111,6 +111,22 @@ impl Process {
     pub fn kill(&self) {
         kill_group(self.pid);
     }
+}
+
+/// Calls `act` on each SIGTERM, on a thread of its own. To be called before other threads are started.
+///
+/// # Errors
+/// The system refuses to block the signal.
+pub fn on_terminate(mut act: impl FnMut() + Send + 'static) -> io::Result<()> {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGTERM);
+    signals.thread_block()?;
+    std::thread::spawn(move || {
+        while signals.wait().is_ok() {
+            act();
+        }
+    });
+    Ok(())
 }
 
 /// Ends this process at once, and its process group where it leads one.

@@ -5,6 +5,7 @@
 //! in, values out: no file is opened here, and whether a path exists is for others to find out.
 
 mod budgets;
+mod checkpoint;
 mod cursor;
 mod data;
 mod error;
@@ -25,7 +26,9 @@ mod yaml;
 
 pub use error::{Place, SpecError};
 pub use place::locate;
-pub use types::{Budget, Device, Interval, Length, Metric, Parameters, Resources, Spec, Training};
+pub use types::{
+    Budget, Checkpoint, Checkpoints, Device, Interval, Length, Metric, Parameters, Resources, Spec, Training,
+};
 
 use std::path::Path;
 

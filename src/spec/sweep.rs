@@ -7,6 +7,7 @@ use crate::schedule::Schedule;
 use super::{
     MAX_SEEDS, MAX_TRIALS,
     budgets::budgets,
+    checkpoint::checkpoint,
     cursor::{Cursor, Keys, Map},
     data,
     error::{Fault, printable},
@@ -17,7 +18,7 @@ use super::{
     scalar,
     schedules::schedules,
     training::training,
-    types::{Budget, Device, Parameters, Resources, Spec, Training},
+    types::{Budget, Checkpoint, Device, Parameters, Resources, Spec, Training},
     yaml::Node,
 };
 
@@ -37,8 +38,9 @@ const TOP: Keys = Keys {
         "metric",
         "resources",
         "retry",
+        "checkpoint",
     ],
-    later: &["program", "command", "checkpoint", "limits", "pricing", "early_terminate", "run_cap", "<<"],
+    later: &["program", "command", "limits", "pricing", "early_terminate", "run_cap", "<<"],
 };
 const RESOURCES: Keys = Keys { known: &["device", "workers", "threads"], later: &["gpu_fraction"] };
 /// Model and data as a worker is told, in bytes.
@@ -66,6 +68,7 @@ pub(super) fn read(root: &Node, file: &Path) -> Result<Spec, Fault> {
         metric: map.or("metric", None, |at| metric(at, &model.loss).map(Some))?,
         resources: map.or("resources", Resources::default(), resources)?,
         retry: map.or("retry", 2, retry)?,
+        checkpoint: map.or("checkpoint", Checkpoint::default(), checkpoint)?,
         model,
     };
     floor_below_peaks(&map, &spec.training, &spec.parameters)?;

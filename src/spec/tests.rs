@@ -58,6 +58,7 @@ seeds: 3
 metric: {name: accuracy, goal: maximize}
 resources: {device: cpu, workers: 2, threads: auto}
 retry: {max: 1}
+checkpoint: {every: 10%, keep: 3, weights: false}
 ";
 
 fn read(text: &str) -> Result<Spec, SpecError> {
@@ -134,6 +135,22 @@ fn refusals_of_the_metric() {
 }
 
 #[test]
+fn refusals_of_the_checkpoints() {
+    check(include_str!("tests/checkpoint.txt"));
+}
+
+#[test]
+fn when_checkpoints_are_written() {
+    let every = |line: &str| read(&with(&format!("checkpoint: {{every: {line}}}"))).unwrap().checkpoint.every;
+    assert_eq!(read(&with("seeds: 1")).unwrap().checkpoint, Checkpoint::default());
+    assert_eq!(every("500 steps"), Checkpoints::Every(Interval::Length(Length::Steps(500))));
+    assert_eq!(every("1 epoch"), Checkpoints::Every(Interval::Length(Length::Epochs(1.0))));
+    for (text, seconds) in [("30 s", 30.0), ("0.5s", 0.5), ("5 min", 300.0), ("2 hours", 7200.0)] {
+        assert_eq!(every(text), Checkpoints::Seconds(seconds));
+    }
+}
+
+#[test]
 fn a_full_spec_is_read_whole() {
     let images =
         |images: &str, labels: &str| Source::Images(Images { images: images.into(), labels: labels.into() });
@@ -184,6 +201,11 @@ fn a_full_spec_is_read_whole() {
         metric: Some(Metric::Accuracy),
         resources: Resources { device: Device::Cpu, workers: Some(2), threads: None },
         retry: 1,
+        checkpoint: Checkpoint {
+            every: Checkpoints::Every(Interval::Share(0.1)),
+            keep: 3,
+            weights: Some(false),
+        },
     };
     assert_eq!(parse(FULL, Path::new("sweeps/resnet.yaml")), Ok(expected));
 }

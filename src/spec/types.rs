@@ -27,6 +27,7 @@ pub struct Spec {
     pub resources: Resources,
     /// How often a trial is tried again after a failure that may pass.
     pub retry: u32,
+    pub checkpoint: Checkpoint,
 }
 
 /// How a step is made and how long training takes.
@@ -90,6 +91,31 @@ pub enum Interval {
     Length(Length),
     /// Only at the end.
     End,
+}
+
+/// What trials leave on disk.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Checkpoint {
+    pub every: Checkpoints,
+    /// How many of a trial's checkpoints are kept while it is not over, the newest ones; at least 1.
+    pub keep: u32,
+    /// Whether finished trials leave their weights; `None` is if all of them together are small.
+    pub weights: Option<bool>,
+}
+
+/// When checkpoints are written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Checkpoints {
+    /// Never [`Interval::End`].
+    Every(Interval),
+    /// Above 0.
+    Seconds(f64),
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Self { every: Checkpoints::Seconds(30.0), keep: 2, weights: None }
+    }
 }
 
 /// What trials are judged by; each set has its own, such as `test/accuracy`.

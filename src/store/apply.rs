@@ -1,7 +1,7 @@
 //! Keeping what the engine says happened. Each record must be able to follow what is kept already.
 
 use rusqlite::{Transaction, params};
-use sweep_wire::{Attempt, Point};
+use sweep_wire::{Attempt, Point, Which};
 
 use super::{StoreError, submit::integer};
 use crate::engine::{AttemptEnd, Millis, Record, TrialEnd, TrialId};
@@ -10,6 +10,21 @@ pub(super) fn record(transaction: &Transaction<'_>, record: &Record) -> Result<(
     match record {
         Record::AttemptStarted { attempt, trial, slot, pid, at } => {
             attempt_started(transaction, *attempt, *trial, *slot, *pid, *at)
+        }
+        Record::AttemptBegan { attempt, trial, step } => began(transaction, *attempt, *trial, *step),
+        Record::CheckpointSaved { attempt, trial, step, bytes, at } => {
+            checkpoint_saved(transaction, *attempt, *trial, (*step, *bytes), *at)
+        }
+        Record::CheckpointsDropped { trial, steps } => {
+            let mut delete =
+                transaction.prepare_cached("DELETE FROM checkpoint WHERE trial = ?1 AND step = ?2")?;
+            for step in steps {
+                delete.execute(params![trial, integer(*step)?])?;
+            }
+            Ok(())
+        }
+        Record::WeightsKept { trial, which, step, bytes } => {
+            weights_kept(transaction, *trial, *which, (*step, *bytes))
         }
         Record::Points { attempt, trial, points: values } => points(transaction, *attempt, *trial, values),
         Record::AttemptEnded { attempt, trial, end, device_seconds, train_seconds, at } => {
@@ -59,7 +74,6 @@ fn attempt_started(
         .prepare_cached("UPDATE trial SET status = 'running' WHERE id = ?1 AND status = 'queued'")?
         .execute([trial])?;
     expect(changed, || format!("trial {trial} does not wait and cannot start"))?;
-    transaction.prepare_cached("DELETE FROM metric WHERE trial = ?1")?.execute([trial])?;
     let inserted = transaction
         .prepare_cached(
             "INSERT INTO attempt (number, trial, slot, pid, started_at)
@@ -67,6 +81,54 @@ fn attempt_started(
         )?
         .execute(params![integer(attempt)?, trial, slot, pid, at])?;
     expect(inserted, || format!("attempt {attempt} is not above all earlier ones"))
+}
+
+/// What was measured from the step on that the attempt goes on from is void, and so are weights.
+fn began(
+    transaction: &Transaction<'_>,
+    attempt: Attempt,
+    trial: TrialId,
+    step: u64,
+) -> Result<(), StoreError> {
+    let changed = transaction
+        .prepare_cached(
+            "UPDATE attempt SET first_step = ?3
+             WHERE number = ?1 AND trial = ?2 AND ended_at IS NULL AND first_step IS NULL",
+        )?
+        .execute(params![integer(attempt)?, trial, integer(step)?])?;
+    expect(changed, || format!("attempt {attempt} of trial {trial} is not open or has begun already"))?;
+    transaction
+        .prepare_cached("DELETE FROM metric WHERE trial = ?1 AND step >= ?2")?
+        .execute(params![trial, integer(step)?])?;
+    transaction.prepare_cached("DELETE FROM weights WHERE trial = ?1")?.execute([trial])?;
+    Ok(())
+}
+
+fn checkpoint_saved(
+    transaction: &Transaction<'_>,
+    attempt: Attempt,
+    trial: TrialId,
+    (step, bytes): (u64, u64),
+    at: Millis,
+) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO checkpoint (trial, step, attempt, bytes, saved_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![trial, integer(step)?, integer(attempt)?, integer(bytes)?, at])?;
+    Ok(())
+}
+
+fn weights_kept(
+    transaction: &Transaction<'_>,
+    trial: TrialId,
+    which: Which,
+    (step, bytes): (u64, u64),
+) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO weights (trial, which, step, bytes) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![trial, which.name(), integer(step)?, integer(bytes)?])?;
+    Ok(())
 }
 
 fn points(

@@ -20,7 +20,7 @@ use rusqlite::Connection;
 use sweep_wire::Attempt;
 
 use crate::{
-    engine::{Millis, Record},
+    engine::{Millis, Record, TrialId},
     plan::{PlannedTrial, SweepInfo},
 };
 
@@ -93,6 +93,17 @@ impl Store {
             self.connection
                 .query_row("SELECT coalesce(max(number), 0) FROM attempt", [], |row| row.get(0))?;
         Ok(last.unsigned_abs() + 1)
+    }
+
+    /// The steps of a trial's checkpoints, ascending.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn checkpoints(&self, trial: TrialId) -> Result<Vec<u64>, StoreError> {
+        let sql = "SELECT step FROM checkpoint WHERE trial = ?1 ORDER BY step";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let steps = statement.query_map([trial], |row| read::natural(row, 0))?;
+        Ok(steps.collect::<Result<_, _>>()?)
     }
 
     /// Keeps all records or none, in their order. Where one ends a trial, this returns after the disk has it;

@@ -71,10 +71,11 @@ pub(super) fn submit(
     now: Millis,
 ) -> Result<Submission, StoreError> {
     let transaction = open::begin(connection)?;
+    let facts = sweep.facts.as_ref().map(serde_json::to_string).transpose()?;
     let mut trials = Vec::with_capacity(planned.len());
     let mut places = Vec::with_capacity(planned.len());
     for trial in planned {
-        let (id, status) = find_or_insert(&transaction, trial)?;
+        let (id, status) = find_or_insert(&transaction, trial, facts.as_deref())?;
         trials.push((id, status));
         let settings = serde_json::to_string(&trial.settings)?;
         places.push((id, trial.schedule.clone(), trial.budget.clone(), settings));
@@ -97,6 +98,7 @@ pub(super) fn submit(
 fn find_or_insert(
     transaction: &Transaction<'_>,
     trial: &PlannedTrial,
+    facts: Option<&str>,
 ) -> Result<(TrialId, TrialStatus), StoreError> {
     let found: Option<(TrialId, String)> = transaction
         .prepare_cached("SELECT id, status FROM trial WHERE key = ?1")?
@@ -111,13 +113,15 @@ fn find_or_insert(
         transaction.prepare_cached(requeue)?.execute([id])?;
         return Ok((id, TrialStatus::Queued));
     }
-    let insert = "INSERT INTO trial (key, steps, seed, job, status) VALUES (?1, ?2, ?3, ?4, 'queued')";
+    let insert =
+        "INSERT INTO trial (key, steps, seed, job, facts, status) VALUES (?1, ?2, ?3, ?4, ?5, 'queued')";
     let job = serde_json::to_string(&*trial.job)?;
     transaction.prepare_cached(insert)?.execute(params![
         trial.key,
         integer(trial.steps)?,
         integer(trial.seed)?,
-        job
+        job,
+        facts
     ])?;
     Ok((transaction.last_insert_rowid(), TrialStatus::Queued))
 }

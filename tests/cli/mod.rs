@@ -4,6 +4,7 @@ mod bad;
 mod life;
 mod model;
 mod orphan;
+mod resume;
 mod runtime;
 
 use std::{

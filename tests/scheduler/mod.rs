@@ -6,20 +6,22 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use sweep::{
     daemon::{Scheduler, now},
     engine::{Drain, Policy, State},
-    plan::{PlannedTrial, SweepInfo},
+    plan::{Keeping, PlannedTrial, SweepInfo},
     store::{QueryLimits, Store, plain, query},
 };
-use sweep_wire::{Contents, CrossEntropy, Data, Images, Init, Job, Loss, Model, Optimizer, Sgd, Source};
+use sweep_wire::{
+    Contents, CrossEntropy, Data, Every, Images, Init, Job, Loss, Model, Optimizer, Sgd, Source,
+};
 use tokio::sync::mpsc;
 
 /// A worker in shell: answers each assignment of a trial of ten steps, after `fault` had its chance.
 fn worker(fault: &str) -> String {
     format!(
-        r#"echo '{{"type":"hello","protocol":1,"worker":"sh","pid":1}}'
+        r#"echo '{{"type":"hello","protocol":2,"worker":"sh","pid":1}}'
 while read -r line; do
   a=$(printf '%s' "$line" | sed 's/.*"attempt":\([0-9]*\),.*/\1/')
   {fault}
-  echo "{{\"type\":\"started\",\"attempt\":$a}}"
+  echo "{{\"type\":\"started\",\"attempt\":$a,\"step\":0,\"state_bytes\":0,\"damaged\":[]}}"
   echo "{{\"type\":\"progress\",\"attempt\":$a,\"step\":10,\"loss\":0.5,\"learning_rate\":0.1,\"step_ms\":1,\"points\":[{{\"name\":\"train/loss\",\"step\":9,\"value\":0.5}}]}}"
   echo "{{\"type\":\"done\",\"attempt\":$a,\"steps\":10,\"train_seconds\":0.1}}"
 done"#
@@ -65,6 +67,7 @@ pub(crate) fn trial(number: u64) -> PlannedTrial {
         table: [0.1; 10].into(),
         log_every: 1,
         evaluate: vec![10],
+        keep: Keeping { every: Every::Seconds(30.0), weights: false, best: None },
     }
 }
 
@@ -83,6 +86,7 @@ async fn run(home: &Path, script: &str, policy: Policy, trials: u64, interrupt: 
         metric: "train/loss".into(),
         selection_metric: None,
         maximize: false,
+        facts: None,
     };
     let planned: Vec<_> = (0..trials).map(trial).collect();
     let submission = store.submit(&info, &planned, now()).unwrap();

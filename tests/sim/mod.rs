@@ -6,13 +6,19 @@ mod world;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use sweep::engine::{Action, AttemptEnd, Drain, Event, Policy, Record, State, TrialEnd, WorkerRef};
-use sweep_wire::{FailureKind, FromWorker, PROTOCOL, Point, Progress};
+use sweep::engine::{
+    Action, AttemptEnd, Drain, Event, Policy, Record, State, Submitted, TrialEnd, TrialId, WorkerRef,
+};
+use sweep_wire::{FailureKind, FromWorker, PROTOCOL, Point, Progress, Which};
 
 use world::World;
 
 fn hello(worker: WorkerRef) -> Event {
     Event::Said { worker, message: FromWorker::Hello { protocol: PROTOCOL, worker: "w".into(), pid: 1 } }
+}
+
+fn waiting(trial: TrialId, steps: u64) -> Submitted {
+    Submitted { trial, steps, checkpoints: vec![] }
 }
 
 fn progress(attempt: u64, step: u64) -> FromWorker {
@@ -23,12 +29,15 @@ fn progress(attempt: u64, step: u64) -> FromWorker {
 /// An engine with one worker that runs attempt 1 of trial 7, which has 10 steps.
 fn one_running() -> (State, WorkerRef) {
     let mut state = State::new(Policy::default(), 1, 1);
-    let actions = state.step(0, Event::Submitted { trials: vec![(7, 10)] });
+    let actions = state.step(0, Event::Submitted { trials: vec![waiting(7, 10)] });
     let [Action::Spawn { worker }] = actions[..] else { panic!("{actions:?}") };
     state.step(1, Event::Spawned { worker, pid: 42 });
     let actions = state.step(2, hello(worker));
     let started = Record::AttemptStarted { attempt: 1, trial: 7, slot: 0, pid: 42, at: 2 };
-    assert_eq!(actions, [Action::Persist(started), Action::Assign { worker, attempt: 1, trial: 7 }]);
+    assert_eq!(
+        actions,
+        [Action::Persist(started), Action::Assign { worker, attempt: 1, trial: 7, resume: vec![] }]
+    );
     (state, worker)
 }
 
@@ -187,7 +196,8 @@ fn a_third_interrupt_kills_and_blames_no_trial() {
 #[test]
 fn an_environment_in_which_no_worker_lives_stops_the_sweep_with_one_message() {
     let mut state = State::new(Policy::default(), 2, 1);
-    let mut actions = state.step(0, Event::Submitted { trials: (0..100).map(|trial| (trial, 10)).collect() });
+    let mut actions =
+        state.step(0, Event::Submitted { trials: (0..100).map(|trial| waiting(trial, 10)).collect() });
     let (mut now, mut told) = (0, Vec::new());
     while !state.is_finished() {
         now += 1000;
@@ -217,7 +227,7 @@ fn an_environment_in_which_no_worker_lives_stops_the_sweep_with_one_message() {
 #[test]
 fn the_first_interrupt_lets_trials_finish_and_the_second_stops_them() {
     let (mut state, worker) = one_running();
-    state.step(3, Event::Submitted { trials: vec![(8, 10)] });
+    state.step(3, Event::Submitted { trials: vec![waiting(8, 10)] });
     state.step(5, Event::Interrupted);
     assert_eq!(state.drain, Drain::NoNewTrials);
     let stop = Action::Stop { worker, attempt: 1 };
@@ -253,4 +263,90 @@ proptest! {
     fn the_same_seed_gives_the_same_records(seed in any::<u64>()) {
         prop_assert_eq!(World::run(seed).records, World::run(seed).records);
     }
+}
+
+fn began(attempt: u64, step: u64, damaged: Vec<u64>) -> FromWorker {
+    FromWorker::Started { attempt, step, state_bytes: 40_000_000, damaged }
+}
+
+#[test]
+fn a_trial_goes_on_from_its_newest_checkpoint_and_old_ones_are_deleted() {
+    let (mut state, worker) = one_running();
+    assert_eq!(
+        said(&mut state, worker, 3, began(1, 0, vec![])),
+        [Action::Persist(Record::AttemptBegan { attempt: 1, trial: 7, step: 0 })]
+    );
+    for step in [2, 4] {
+        said(&mut state, worker, 10, progress(1, step));
+        let saved = Record::CheckpointSaved { attempt: 1, trial: 7, step, bytes: 9, at: 11 };
+        let actions = said(&mut state, worker, 11, FromWorker::Checkpoint { attempt: 1, step, bytes: 9 });
+        assert_eq!(actions, [Action::Persist(saved)]);
+    }
+    let actions = said(&mut state, worker, 12, FromWorker::Checkpoint { attempt: 1, step: 6, bytes: 9 });
+    let dropped = Record::CheckpointsDropped { trial: 7, steps: vec![2] };
+    assert_eq!(actions[1..], [Action::Persist(dropped), Action::Discard { trial: 7, steps: vec![2] }]);
+    state.step(20, Event::Exited { worker, how: "killed by SIGKILL".into() });
+    let [Action::Spawn { worker }] = state.step(20_000, Event::Tick)[..] else { panic!() };
+    let actions = state.step(20_001, hello(worker));
+    assert_eq!(actions[1], Action::Assign { worker, attempt: 2, trial: 7, resume: vec![4, 6] });
+    // The newest is damaged: it is forgotten, and what was measured after the other one is void.
+    let actions = said(&mut state, worker, 20_002, began(2, 4, vec![6]));
+    assert!(matches!(&actions[0], Action::Tell(text) if text.contains("damaged") && text.contains("step 4")));
+    let dropped = Record::CheckpointsDropped { trial: 7, steps: vec![6] };
+    assert_eq!(
+        actions[1..],
+        [
+            Action::Persist(Record::AttemptBegan { attempt: 2, trial: 7, step: 4 }),
+            Action::Persist(dropped),
+            Action::Discard { trial: 7, steps: vec![6] },
+        ]
+    );
+}
+
+#[test]
+fn checkpoints_that_cannot_be_are_not_believed() {
+    let began_at = |step| began(1, step, vec![]);
+    let checkpoint = |step| FromWorker::Checkpoint { attempt: 1, step, bytes: 9 };
+    for lies in [
+        vec![began_at(3)],
+        vec![began_at(0), began_at(0)],
+        vec![checkpoint(3)],
+        vec![began_at(0), checkpoint(0)],
+        vec![began_at(0), checkpoint(5), checkpoint(5)],
+        vec![began_at(0), checkpoint(10)],
+        vec![began_at(0), FromWorker::Weights { attempt: 1, which: Which::Last, step: 11, bytes: 1 }],
+    ] {
+        let (mut state, worker) = one_running();
+        let actions: Vec<_> =
+            lies.iter().flat_map(|message| said(&mut state, worker, 5, message.clone())).collect();
+        assert!(actions.contains(&Action::Kill { worker }), "{lies:?}: {actions:?}");
+    }
+}
+
+#[test]
+fn a_trial_that_gets_further_each_time_is_not_given_up() {
+    let (mut state, mut worker) = one_running();
+    for attempt in 1..9 {
+        let resume = state.trials[&7].checkpoints.last().copied().unwrap_or(0);
+        said(&mut state, worker, 10, began(attempt, resume, vec![]));
+        said(&mut state, worker, 11, FromWorker::Checkpoint { attempt, step: attempt, bytes: 1 });
+        state.step(12, Event::Exited { worker, how: "exit code 1".into() });
+        let now = 20_000 * attempt as i64;
+        let [Action::Spawn { worker: next }] = state.step(now, Event::Tick)[..] else { panic!() };
+        worker = next;
+        state.step(now, hello(worker));
+    }
+    assert_eq!(state.trials[&7].failures, 1);
+}
+
+#[test]
+fn a_worker_that_is_asked_to_stop_gets_the_time_to_write_its_state() {
+    let (mut state, worker) = one_running();
+    said(&mut state, worker, 10, began(1, 0, vec![])); // 40 MB: two seconds on the slowest disk
+    state.step(20, Event::Interrupted);
+    state.step(20, Event::Interrupted);
+    said(&mut state, worker, 12_000, FromWorker::Heartbeat);
+    assert_eq!(state.step(12_019, Event::Tick), [], "ten seconds of grace and two for the disk");
+    let actions = state.step(12_100, Event::Tick);
+    assert!(actions.contains(&Action::Kill { worker }), "{actions:?}");
 }

@@ -7,6 +7,8 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 use sweep::engine::{Action, AttemptEnd, Drain, Event, Policy, Record, State, TrialId, WorkerRef};
 use sweep_wire::{FailureKind, FromWorker, PROTOCOL, Point, Progress};
 
+use super::waiting;
+
 /// Faults end here; what is left must then finish.
 const CALM_AFTER: i64 = 3_000_000;
 const DEADLINE: i64 = 60_000_000;
@@ -14,6 +16,8 @@ const DEADLINE: i64 = 60_000_000;
 #[derive(Debug, Clone)]
 struct Worker {
     attempt: Option<(u64, TrialId, u64)>,
+    /// Checkpoints it may go on from, until it has begun.
+    resume: Option<Vec<u64>>,
     step: u64,
     said_hello: bool,
     /// Ends its process at the next turn.
@@ -26,8 +30,10 @@ pub(super) struct World {
     pub(super) trials: usize,
     rng: TestRng,
     /// Chance of each kind of fault per turn, in 1/1000; some are off, some likely.
-    weights: [u64; 7],
+    weights: [u64; 8],
     workers: BTreeMap<WorkerRef, Worker>,
+    /// The checkpoints on disk.
+    files: BTreeSet<(TrialId, u64)>,
     steps: BTreeMap<TrialId, u64>,
 }
 
@@ -40,12 +46,19 @@ impl World {
         let weights = std::array::from_fn(|_| [0, 0, 5, 30, 150][pick(5) as usize]);
         let (slots, trials) = (1 + pick(4), 1 + pick(12));
         let steps: BTreeMap<_, _> = (0..trials as i64).map(|trial| (trial, 1 + pick(30))).collect();
-        let mut world =
-            Self { records: vec![], trials: trials as usize, rng, weights, workers: BTreeMap::new(), steps };
+        let mut world = Self {
+            records: vec![],
+            trials: trials as usize,
+            rng,
+            weights,
+            workers: BTreeMap::new(),
+            files: BTreeSet::new(),
+            steps,
+        };
         // Start failures must not end the sweep here: an environment that is broken for good has its own test.
         let policy = Policy { max_start_failures: u32::MAX, ..Policy::default() };
         let mut state = State::new(policy, slots as u32, 1);
-        let submitted = world.steps.iter().map(|(trial, steps)| (*trial, *steps)).collect();
+        let submitted = world.steps.iter().map(|(trial, steps)| waiting(*trial, *steps)).collect();
         let mut now = 0;
         let mut events = vec![Event::Submitted { trials: submitted }];
         loop {
@@ -80,16 +93,30 @@ impl World {
             match action {
                 Action::Persist(record) => self.records.push(record),
                 Action::Spawn { worker } => {
-                    let fresh =
-                        Worker { attempt: None, step: 0, said_hello: false, released: false, silent: false };
+                    let fresh = Worker {
+                        attempt: None,
+                        resume: None,
+                        step: 0,
+                        said_hello: false,
+                        released: false,
+                        silent: false,
+                    };
                     self.workers.insert(worker, fresh);
                     events.push(Event::Spawned { worker, pid: worker.incarnation as u32 });
                 }
-                Action::Assign { worker, attempt, trial } => {
+                Action::Assign { worker, attempt, trial, resume } => {
                     let steps = self.steps[&trial];
+                    for step in &resume {
+                        assert!(self.files.contains(&(trial, *step)), "checkpoint {step} is not there");
+                    }
                     if let Some(worker) = self.workers.get_mut(&worker) {
                         assert!(worker.attempt.is_none(), "a worker got two trials");
-                        (worker.attempt, worker.step) = (Some((attempt, trial, steps)), 0);
+                        (worker.attempt, worker.resume) = (Some((attempt, trial, steps)), Some(resume));
+                    }
+                }
+                Action::Discard { trial, steps } => {
+                    for step in steps {
+                        self.files.remove(&(trial, step));
                     }
                 }
                 Action::Release { worker } => {
@@ -141,9 +168,18 @@ impl World {
                 pid: 1,
             }));
         }
-        let Some((attempt, _, steps)) = worker.attempt else {
+        let Some((attempt, trial, steps)) = worker.attempt else {
             return events.push(said(FromWorker::Heartbeat));
         };
+        if let Some(mut resume) = worker.resume.take() {
+            let mut damaged = Vec::new();
+            while !resume.is_empty() && self.strikes(7, faults) {
+                damaged.extend(resume.pop());
+            }
+            worker.step = resume.pop().unwrap_or(0);
+            let step = worker.step;
+            return events.push(said(FromWorker::Started { attempt, step, state_bytes: 1 << 20, damaged }));
+        }
         if self.strikes(3, faults) {
             // A late message of another attempt.
             return events.push(said(FromWorker::Done { attempt: attempt - 1, steps, train_seconds: 0.0 }));
@@ -167,8 +203,10 @@ impl World {
             worker.attempt = None;
             return events.push(said(FromWorker::Done { attempt, steps, train_seconds: 1.0 }));
         }
+        let from = worker.step;
         worker.step = (worker.step + 1 + self.below(10)).min(steps);
-        let points = vec![Point { name: "train/loss".into(), step: worker.step - 1, value: 1.0 }];
+        let points = (from..worker.step).map(|step| Point { name: "train/loss".into(), step, value: 1.0 });
+        let points = points.collect();
         let (step, loss, learning_rate, step_ms) = (worker.step, 1.0, 0.1, 1.0);
         events.push(said(FromWorker::Progress(Progress {
             attempt,
@@ -178,14 +216,19 @@ impl World {
             step_ms,
             points,
         })));
+        if worker.step < steps && self.below(3) == 0 {
+            self.files.insert((trial, worker.step));
+            events.push(said(FromWorker::Checkpoint { attempt, step: worker.step, bytes: 1 }));
+        }
     }
 
     /// Reads the records as a store would: attempts only grow, none is open twice, a trial that ended stays so,
-    /// and a finished one has its last step.
+    /// attempts go on from checkpoints that are there, and a finished trial has the points of all its steps.
     pub(super) fn check_records(&self) {
         let mut open: BTreeMap<TrialId, u64> = BTreeMap::new();
         let mut over = BTreeSet::new();
-        let mut last_point: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut measured: BTreeMap<TrialId, BTreeSet<u64>> = BTreeMap::new();
+        let mut checkpoints: BTreeMap<TrialId, BTreeSet<u64>> = BTreeMap::new();
         let mut newest = 0;
         for record in &self.records {
             match record {
@@ -194,14 +237,37 @@ impl World {
                     newest = *attempt;
                     assert!(open.insert(*trial, *attempt).is_none(), "two live attempts: {record:?}");
                 }
+                Record::AttemptBegan { attempt, trial, step } => {
+                    assert_eq!(open.get(trial), Some(attempt));
+                    assert!(*step == 0 || checkpoints[trial].contains(step), "{record:?}");
+                    let measured = measured.entry(*trial).or_default();
+                    measured.retain(|known| known < step);
+                    assert_eq!(measured.len() as u64, *step, "nothing before the checkpoint is lost");
+                }
                 Record::Points { attempt, trial, points } => {
                     assert_eq!(open.get(trial), Some(attempt));
-                    last_point.insert(*attempt, points.iter().map(|point| point.step).max().unwrap());
+                    let steps = points.iter().map(|point| point.step);
+                    measured.entry(*trial).or_default().extend(steps);
                 }
+                Record::CheckpointSaved { attempt, trial, step, .. } => {
+                    assert_eq!(open.get(trial), Some(attempt));
+                    let checkpoints = checkpoints.entry(*trial).or_default();
+                    assert!(checkpoints.insert(*step) && checkpoints.len() <= 3, "{record:?}");
+                }
+                Record::CheckpointsDropped { trial, steps } => {
+                    let checkpoints = checkpoints.entry(*trial).or_default();
+                    assert!(steps.iter().all(|step| checkpoints.remove(step)), "{record:?}");
+                }
+                Record::WeightsKept { .. } => {}
                 Record::AttemptEnded { attempt, trial, end, .. } => {
                     assert_eq!(open.remove(trial), Some(*attempt));
                     if *end == AttemptEnd::Done {
-                        assert_eq!(last_point[attempt] + 1, self.steps[trial], "the last step is there");
+                        let steps = self.steps[trial];
+                        assert!(
+                            measured[trial].iter().copied().eq(0..steps),
+                            "a finished trial has all points"
+                        );
+                        assert!(checkpoints.get(trial).is_none_or(BTreeSet::is_empty), "nothing is left");
                     }
                 }
                 Record::TrialQueued { trial, .. } => assert!(!over.contains(trial)),

@@ -2,7 +2,7 @@
 
 use sweep::{
     engine::{AttemptEnd, Record, TrialEnd},
-    store::{StoreError, open_reader},
+    store::{Store, StoreError, open_reader},
 };
 
 use super::support::{
@@ -55,7 +55,7 @@ fn a_finished_result_is_never_changed() {
 }
 
 #[test]
-fn an_attempt_that_starts_voids_the_points_before_it() {
+fn an_attempt_voids_the_points_from_the_step_on_that_it_begins_at() {
     let home = home();
     let (mut store, submission) = submitted(&home, &[trial("cosine", 100, 0.1, 0)]);
     let id = submission.trials[0].0;
@@ -68,10 +68,32 @@ fn an_attempt_that_starts_voids_the_points_before_it() {
             Record::TrialQueued { trial: id, at: NOW },
         ])
         .unwrap();
-    store.apply(&[started(2, id), points(2, id, vec![point("train/loss", 0, 2.5)])]).unwrap();
-    let detail = open_reader(home.path()).unwrap().trial(id).unwrap();
-    assert_eq!(detail.losses, [2.5]);
-    assert_eq!(detail.attempts.len(), 2);
+    let losses = || open_reader(home.path()).unwrap().trial(id).unwrap().losses;
+    let began = |attempt, step| Record::AttemptBegan { attempt, trial: id, step };
+    store.apply(&[started(2, id)]).unwrap();
+    assert_eq!(losses(), [2.0, 1.0], "it may go on from a checkpoint");
+    store.apply(&[began(2, 90), points(2, id, vec![point("train/loss", 90, 2.5)])]).unwrap();
+    assert_eq!(losses(), [2.0, 2.5]);
+    assert!(store.apply(&[began(2, 0)]).is_err(), "an attempt begins once");
+    let cancelled = AttemptEnd::Cancelled { message: "interrupted".to_owned() };
+    store.apply(&[attempt_ended(2, id, cancelled), Record::TrialQueued { trial: id, at: NOW }]).unwrap();
+    store.apply(&[started(3, id), began(3, 0)]).unwrap();
+    assert_eq!(losses(), [] as [f64; 0]);
+    assert_eq!(open_reader(home.path()).unwrap().trial(id).unwrap().attempts.len(), 3);
+}
+
+#[test]
+fn checkpoints_are_there_until_they_are_dropped() {
+    let home = home();
+    let (mut store, submission) = submitted(&home, &[trial("cosine", 100, 0.1, 0)]);
+    let id = submission.trials[0].0;
+    let saved = |step| Record::CheckpointSaved { attempt: 1, trial: id, step, bytes: 10, at: NOW };
+    store.apply(&[started(1, id), saved(20), saved(10), saved(30)]).unwrap();
+    assert_eq!(store.checkpoints(id).unwrap(), [10, 20, 30]);
+    store.apply(&[Record::CheckpointsDropped { trial: id, steps: vec![10, 20] }]).unwrap();
+    drop(store);
+    let store = Store::open_writer(home.path()).unwrap();
+    assert_eq!(store.checkpoints(id).unwrap(), [30], "they outlive their scheduler");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 
 use rusqlite::Connection;
 use sweep::{
-    engine::{AttemptEnd, TrialEnd},
+    engine::{AttemptEnd, Record, TrialEnd},
     store::{FILE_NAME, Store, StoreError, TrialStatus, is_writer_alive, open_reader, views},
 };
 
@@ -23,8 +23,8 @@ fn a_new_store_says_whose_it_is_and_of_which_version() {
     drop(Store::open_writer(&home.path().join("deep/inside")).unwrap());
     drop(Store::open_writer(home.path()).unwrap());
     assert_eq!(number(&home, "PRAGMA application_id"), 0x5357_4550);
-    assert_eq!(number(&home, "PRAGMA user_version"), 1);
-    assert_eq!(number(&home, "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND strict"), 6);
+    assert_eq!(number(&home, "PRAGMA user_version"), 2);
+    assert_eq!(number(&home, "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND strict"), 8);
     let connection = Connection::open(home.path().join(FILE_NAME)).unwrap();
     let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
     assert_eq!(mode, "wal");
@@ -77,7 +77,7 @@ fn a_store_of_a_newer_version_is_refused() {
     drop(Store::open_writer(home.path()).unwrap());
     let connection = Connection::open(home.path().join(FILE_NAME)).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(Store::open_writer(home.path()), Err(StoreError::Newer { found: 99, known: 1, .. })));
+    assert!(matches!(Store::open_writer(home.path()), Err(StoreError::Newer { found: 99, known: 2, .. })));
     assert!(matches!(open_reader(home.path()), Err(StoreError::Newer { .. })));
 }
 
@@ -133,8 +133,8 @@ fn attempts_of_a_scheduler_that_went_away_are_lost_and_their_trials_wait() {
     let again =
         store.submit(&info("a"), &[trial("cosine", 100, 0.1, 0), trial("cosine", 100, 0.1, 1)], NOW).unwrap();
     assert_eq!(again.trials, [(done, TrialStatus::Done), (lost, TrialStatus::Queued)]);
-    // Its points are void once it starts again.
-    store.apply(&[started(3, lost)]).unwrap();
+    // Its points are void once it begins again.
+    store.apply(&[started(3, lost), Record::AttemptBegan { attempt: 3, trial: lost, step: 0 }]).unwrap();
     assert_eq!(open_reader(home.path()).unwrap().trial(lost).unwrap().losses, [] as [f64; 0]);
     store.apply(&[attempt_ended(3, lost, AttemptEnd::Done), trial_ended(lost, TrialEnd::Done)]).unwrap();
 }

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use sweep::{
     engine::{AttemptEnd, Millis, Record, TrialEnd, TrialId},
-    plan::{PlannedTrial, SweepInfo},
+    plan::{Keeping, PlannedTrial, SweepInfo},
     store::{Store, Submission},
 };
 use sweep_wire::{
-    Attempt, CrossEntropy, Data, Images, Init, Job, Loss, Model, Optimizer, Point, Sgd, Source,
+    Attempt, CrossEntropy, Data, Every, Images, Init, Job, Loss, Model, Optimizer, Point, Sgd, Source,
 };
 use tempfile::TempDir;
 
@@ -61,6 +61,7 @@ pub(crate) fn trial(schedule: &str, steps: u64, rate: f64, seed: u64) -> Planned
         table: vec![rate as f32; steps as usize].into(),
         log_every: 1,
         evaluate: vec![steps],
+        keep: Keeping { every: Every::Seconds(30.0), weights: false, best: None },
     }
 }
 
@@ -72,6 +73,7 @@ pub(crate) fn info(name: &str) -> SweepInfo {
         metric: "test/accuracy".to_owned(),
         selection_metric: None,
         maximize: true,
+        facts: None,
     }
 }
 

@@ -1,8 +1,6 @@
 //! Models of many families follow PyTorch's own losses: as closely as PyTorch follows itself after a nudge of its
 //! weights, times ten. See `tests/fixtures/families`.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use sweep_wire::{Arrays, Inputs, Source};
 
@@ -17,7 +15,7 @@ fn dir() -> PathBuf {
     fixture_dir().join("families")
 }
 
-fn read(name: &str) -> Value {
+pub(super) fn read(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(dir().join(format!("{name}.json"))).unwrap()).unwrap()
 }
 
@@ -47,7 +45,7 @@ fn loss(value: &Value) -> Loss {
     serde_json::from_value(json!({name: all})).unwrap()
 }
 
-fn job(fixture: &Value) -> Job {
+pub(super) fn job(fixture: &Value) -> Job {
     Job {
         model: Model {
             onnx: dir().join(fixture["model"].as_str().unwrap()),
@@ -80,7 +78,7 @@ fn numbers(value: &Value) -> Vec<f64> {
     serde_json::from_value(value.clone()).unwrap()
 }
 
-fn rates(fixture: &Value) -> Vec<f32> {
+pub(super) fn rates(fixture: &Value) -> Vec<f32> {
     numbers(&fixture["rates"]).into_iter().map(|rate| rate as f32).collect()
 }
 
@@ -135,7 +133,11 @@ fn follows(name: &str) {
 }
 
 macro_rules! families {
-    ($($test:ident: $($name:literal),+;)+) => { $(#[test] fn $test() { $(follows($name);)+ })+ };
+    ($($test:ident: $($name:literal),+;)+) => {
+        $(#[test] fn $test() { $(follows($name);)+ })+
+        /// Every fixture.
+        pub(super) const ALL: &[&[&str]] = &[$(&[$($name),+]),+];
+    };
 }
 
 families! {

@@ -116,8 +116,10 @@ fn a_table_moves_the_momentum() {
         let table = Table::read(&bytes, run.steps).unwrap();
         let mut points = Vec::new();
         let mut trainer = Trainer::new(&engine(), &job).unwrap();
-        let report = &mut |update: Option<sweep_trainer::Update>| {
-            points.extend(update.into_iter().flat_map(|update| update.points));
+        let report = &mut |said| {
+            if let Said::Update(update) = said {
+                points.extend(update.points);
+            }
             Control::Continue
         };
         trainer.train(&run, &table, report).unwrap();

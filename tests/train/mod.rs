@@ -2,11 +2,15 @@
 
 mod families;
 mod fixtures;
+mod resume;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
-use sweep_trainer::{Control, Engine, Outcome, Table, Trainer, runtime};
+use sweep_trainer::{Control, Engine, Outcome, Said, Table, Trainer, runtime};
 use sweep_wire::{
     CrossEntropy, Data, Images, Init, Job, Loss, Model, Normalize, Optimizer, Point, Run, Source,
 };
@@ -91,15 +95,17 @@ impl Fixture {
 
 /// A run that logs every step and evaluates at the end.
 pub(crate) fn every_step(seed: u64, steps: u64) -> Run {
-    Run { seed, steps, table: PathBuf::new(), log_every: 1, evaluate: vec![steps] }
+    Run { seed, steps, table: PathBuf::new(), log_every: 1, evaluate: vec![steps], keep: None }
 }
 
 /// Trains one trial and gives all its points.
 pub(crate) fn train(trainer: &mut Trainer, run: &Run, rates: &[f32]) -> (Outcome, Vec<Point>) {
     let mut points = Vec::new();
     let (outcome, _) = trainer
-        .train(run, &Table::of_rates(rates.to_vec()), &mut |update| {
-            points.extend(update.into_iter().flat_map(|update| update.points));
+        .train(run, &Table::of_rates(rates.to_vec()), &mut |said| {
+            if let Said::Update(update) = said {
+                points.extend(update.points);
+            }
             Control::Continue
         })
         .unwrap();

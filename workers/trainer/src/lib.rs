@@ -2,9 +2,10 @@
 //!
 //! Enter at [`run_worker`]; one job after another stays loaded in a `Trainer`. `prepared` turns a job into
 //! graphs and data, `trainer` runs them, `evaluate` measures, `data` makes batches, `random` decides
-//! everything random, `inspect` looks at a model without data, `engine` is the only place that makes sessions, `runtime` finds the library. Nothing
+//! everything random, `checkpoint` writes tensors to disk and reads them back, `inspect` looks at a model without data, `engine` is the only place that makes sessions, `runtime` finds the library. Nothing
 //! here knows of schedules, sweeps or the store: a trial is a table of rates and a seed.
 
+pub mod checkpoint;
 mod data;
 mod engine;
 mod fault;
@@ -20,8 +21,8 @@ mod worker;
 pub use engine::{Engine, EngineError, Graph};
 pub use fault::Fault;
 pub use inspect::{Inspection, Operator, Port, Request, Tensor, inspect};
-pub use trainer::{Control, Outcome, Table, Trainer, Update};
-pub use worker::run_worker;
+pub use trainer::{Control, Outcome, Said, Table, Trainer, Update};
+pub use worker::{Interrupt, run_worker};
 
 /// Raised by hand when a change of this crate or of the graphs makes other numbers; results of another
 /// value are not reused.

@@ -1,12 +1,13 @@
 //! Trains trials of one job, one after another, with session, data and memory kept between them.
 
 mod buffers;
+mod keep;
 mod table;
 
 use std::time::{Duration, Instant};
 
 use sweep_graph::{Metric, momentum};
-use sweep_wire::{Facts, Job, Point, Run};
+use sweep_wire::{Facts, Job, Point, Run, Which};
 
 use crate::{
     data::{Order, Subset},
@@ -15,6 +16,7 @@ use crate::{
     prepared::{Prepared, prepare},
 };
 use buffers::{Buffers, Pass};
+use keep::{Beginning, Keeper};
 pub use table::Table;
 
 /// At most this often does a trial report, so that fast steps don't drown the scheduler.
@@ -23,7 +25,35 @@ const REPORT_EVERY: Duration = Duration::from_millis(250);
 /// The most points one report carries: a line stays far below the wire's limit.
 const MAX_POINTS: usize = 2000;
 
-/// What a trial has to say on its way.
+/// What a trial has to say on its way; whoever hears it says whether to go on.
+#[derive(Debug)]
+pub enum Said {
+    /// Nothing: it asks, before each step.
+    Nothing,
+    /// Step `step` is next: 0, or that of the checkpoint it goes on from. A checkpoint takes about `state_bytes`;
+    /// `damaged` are those that could not be used.
+    Began {
+        step: u64,
+        state_bytes: u64,
+        damaged: Vec<u64>,
+    },
+    Update(Update),
+    /// The state after `step` updates is on disk.
+    Checkpoint {
+        step: u64,
+        bytes: u64,
+    },
+    /// The weights after `step` updates are on disk.
+    Weights {
+        which: Which,
+        step: u64,
+        bytes: u64,
+    },
+    /// Something people should know that stops nothing.
+    Note(String),
+}
+
+/// How far a trial is.
 #[derive(Debug)]
 pub struct Update {
     /// Steps done.
@@ -40,7 +70,10 @@ pub struct Update {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
     Continue,
+    /// Write a checkpoint and end.
     Stop,
+    /// End: nobody would hear of a checkpoint.
+    Abandon,
 }
 
 /// How a trial ended.
@@ -86,7 +119,7 @@ impl Trainer {
         &self.facts
     }
 
-    /// Trains one trial from its first step to its last.
+    /// Trains one trial to its last step, from its first or from where its last checkpoint left it.
     ///
     /// # Errors
     /// ONNX Runtime failed.
@@ -94,33 +127,46 @@ impl Trainer {
         &mut self,
         run: &Run,
         table: &Table,
-        report: &mut dyn FnMut(Option<Update>) -> Control,
+        report: &mut dyn FnMut(Said) -> Control,
     ) -> Result<(Outcome, f64), EngineError> {
-        self.buffers.reset(&self.prepared.step, self.job.model.init, run.seed);
+        let mut keeper = Keeper::new(run.keep.as_ref());
+        let Beginning { step: first, damaged } = keeper.resume(run.steps, &mut self.buffers, &self.prepared);
+        if first == 0 {
+            self.buffers.reset(&self.prepared.step, self.job.model.init, run.seed);
+        }
+        report(Said::Began { step: first, state_bytes: keeper.bytes(&self.prepared), damaged });
         let mut order = Order::new(run.seed, self.job.data.shuffle);
         let mut progress = Progress::new();
-        for step in 0..run.steps {
-            if report(None) == Control::Stop {
+        for step in first..run.steps {
+            let control = report(Said::Nothing);
+            if control == Control::Stop || (control == Control::Continue && keeper.is_due(step)) {
+                progress.report(step, report);
+                keeper.save(step, &self.buffers, &self.prepared).map(&mut *report);
+            }
+            if control != Control::Continue {
                 return Ok((Outcome::Stopped, progress.seconds()));
             }
-            if run.evaluate.contains(&step) && !self.evaluate(step, false, &mut progress.points)? {
-                return Ok((self.diverge(step, &mut progress, report), progress.seconds()));
+            if run.evaluate.contains(&step) && !self.evaluate(step, false, &mut keeper, &mut progress)? {
+                return Ok((diverge(step, &mut progress, report), progress.seconds()));
             }
             let started = Instant::now();
             let loss = self.step(run.seed, step, table, &mut order)?;
             progress.stepped(started.elapsed());
             if !loss.is_finite() {
-                return Ok((self.diverge(step, &mut progress, report), progress.seconds()));
+                return Ok((diverge(step, &mut progress, report), progress.seconds()));
             }
             if step % run.log_every == 0 || step + 1 == run.steps {
                 progress.points.push(Point { name: "train/loss".to_owned(), step, value: loss });
             }
             progress.report_if_due(step + 1, loss, table.rate(step), report);
         }
-        if !self.evaluate(run.steps, true, &mut progress.points)? {
-            return Ok((self.diverge(run.steps, &mut progress, report), progress.seconds()));
+        if !self.evaluate(run.steps, true, &mut keeper, &mut progress)? {
+            return Ok((diverge(run.steps, &mut progress, report), progress.seconds()));
         }
         progress.report(run.steps, report);
+        for said in keeper.finish(run.steps, &self.buffers, &self.prepared)? {
+            report(said);
+        }
         Ok((Outcome::Done, progress.seconds()))
     }
 
@@ -138,19 +184,15 @@ impl Trainer {
         Ok(total / passes as f64)
     }
 
-    fn diverge(
-        &self,
-        step: u64,
-        progress: &mut Progress,
-        report: &mut dyn FnMut(Option<Update>) -> Control,
-    ) -> Outcome {
-        progress.report(step, report);
-        Outcome::Diverged { step }
-    }
-
     /// Adds the metrics of the weights after `step` updates; false where they are not finite. On the way the
     /// validation set alone is measured if there is one; at the end every set is.
-    fn evaluate(&mut self, step: u64, last: bool, points: &mut Vec<Point>) -> Result<bool, EngineError> {
+    fn evaluate(
+        &mut self,
+        step: u64,
+        last: bool,
+        keeper: &mut Keeper<'_>,
+        Progress { points, .. }: &mut Progress,
+    ) -> Result<bool, EngineError> {
         let sets = &self.prepared.sets;
         let with_test = last || sets.validation.is_none();
         let test = sets.test.as_ref().filter(|_| with_test);
@@ -167,8 +209,14 @@ impl Trainer {
                 }
             }
         }
+        keeper.evaluated(step, points, &self.buffers, &self.prepared)?;
         Ok(true)
     }
+}
+
+fn diverge(step: u64, progress: &mut Progress, report: &mut dyn FnMut(Said) -> Control) -> Outcome {
+    progress.report(step, report);
+    Outcome::Diverged { step }
 }
 
 /// Each metric over all samples of a set, each counted once.
@@ -219,24 +267,18 @@ impl Progress {
         self.total.as_secs_f64()
     }
 
-    fn report_if_due(
-        &mut self,
-        done: u64,
-        loss: f64,
-        rate: f64,
-        report: &mut dyn FnMut(Option<Update>) -> Control,
-    ) {
+    fn report_if_due(&mut self, done: u64, loss: f64, rate: f64, report: &mut dyn FnMut(Said) -> Control) {
         self.last = (loss, rate);
         if self.reported.elapsed() >= REPORT_EVERY || self.points.len() >= MAX_POINTS {
             self.report(done, report);
         }
     }
 
-    fn report(&mut self, done: u64, report: &mut dyn FnMut(Option<Update>) -> Control) {
+    fn report(&mut self, done: u64, report: &mut dyn FnMut(Said) -> Control) {
         let step_ms = self.since.as_secs_f64() * 1e3 / f64::from(self.steps.max(1));
         let (loss, learning_rate) = self.last;
         let points = std::mem::take(&mut self.points);
-        report(Some(Update { step: done, loss, learning_rate, step_ms, points }));
+        report(Said::Update(Update { step: done, loss, learning_rate, step_ms, points }));
         (self.reported, self.steps, self.since) = (Instant::now(), 0, Duration::ZERO);
     }
 }

@@ -4,7 +4,11 @@ use std::{
     collections::VecDeque,
     fs,
     io::{BufRead, BufReader, Read, Write},
-    sync::{Arc, Mutex, mpsc},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -13,7 +17,7 @@ use sweep_wire::{
     Attempt, Contents, FailureKind, FromWorker, Job, MAX_LINE, PROTOCOL, Progress, Run, ToWorker,
 };
 
-use crate::{Control, Engine, Outcome, Table, Trainer, Update, fault::Fault};
+use crate::{Control, Engine, Outcome, Said, Table, Trainer, Update, fault::Fault};
 
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 
@@ -34,7 +38,35 @@ impl Sender {
     }
 }
 
-/// Serves a scheduler until its input ends. `end` ends the process; it is called where the process still runs a
+/// A request to end from outside the protocol, such as SIGTERM.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<Flags>);
+
+#[derive(Debug, Default)]
+struct Flags {
+    requested: AtomicBool,
+    training: AtomicBool,
+}
+
+impl Interrupt {
+    /// Asks the worker to write a checkpoint and to end. False where it trains nothing: then there is nothing to save,
+    /// and the process may be ended at once.
+    #[must_use]
+    pub fn request(&self) -> bool {
+        self.0.requested.store(true, Ordering::SeqCst);
+        self.0.training.load(Ordering::SeqCst)
+    }
+
+    fn is_requested(&self) -> bool {
+        self.0.requested.load(Ordering::SeqCst)
+    }
+
+    fn training(&self, now: bool) {
+        self.0.training.store(now, Ordering::SeqCst);
+    }
+}
+
+/// Serves a scheduler until its input ends, or until `interrupt` asks it to. `end` ends the process; it is called where the process still runs a
 /// while after its input ended, because it hangs in a file or in ONNX Runtime.
 ///
 /// # Errors
@@ -44,6 +76,7 @@ pub fn run_worker(
     input: impl Read + Send + 'static,
     output: impl Write + Send + 'static,
     end: impl FnOnce() + Send + 'static,
+    interrupt: Interrupt,
 ) -> std::io::Result<()> {
     let sender = Sender(Arc::new(Mutex::new(Box::new(output))));
     let worker = format!("sweep {}", env!("CARGO_PKG_VERSION"));
@@ -55,7 +88,9 @@ pub fn run_worker(
             thread::sleep(HEARTBEAT_EVERY);
         }
     });
-    Worker { engine: engine.clone(), sender, inbox, waiting: VecDeque::new(), trainer: None }.serve()
+    let worker =
+        Worker { engine: engine.clone(), sender, inbox, interrupt, waiting: VecDeque::new(), trainer: None };
+    worker.serve()
 }
 
 /// Reads lines on a thread of its own; the channel closes with the input or with the first line that is not
@@ -94,6 +129,7 @@ struct Worker {
     engine: Engine,
     sender: Sender,
     inbox: mpsc::Receiver<ToWorker>,
+    interrupt: Interrupt,
     /// What arrived while a trial ran.
     waiting: VecDeque<ToWorker>,
     trainer: Option<Trainer>,
@@ -114,6 +150,9 @@ impl Worker {
                     self.attempt(attempt, &job, &expected, &run)?
                 }
                 ToWorker::Stop { .. } => {} // what it stops has already ended
+            }
+            if self.interrupt.is_requested() {
+                break;
             }
         }
         Ok(())
@@ -149,14 +188,20 @@ impl Worker {
             self.trainer = None;
             return self.sender.send(&failed(FailureKind::Job, problem));
         }
-        self.sender.send(&FromWorker::Started { attempt })?;
-        let Self { trainer: Some(trainer), sender, inbox, waiting, .. } = self else { return Ok(()) };
+        let Self { trainer: Some(trainer), sender, inbox, interrupt, waiting, .. } = self else {
+            return Ok(());
+        };
         let mut lost = false;
-        let result = trainer.train(run, &table, &mut |update| {
-            let stop = stopped(attempt, inbox, waiting);
-            lost = lost || update.is_some_and(|update| sender.send(&progress(attempt, update)).is_err());
-            if lost || stop { Control::Stop } else { Control::Continue }
+        interrupt.training(true);
+        let result = trainer.train(run, &table, &mut |said| {
+            lost = lost || said_by(attempt, said).is_some_and(|message| sender.send(&message).is_err());
+            match asked(attempt, inbox, waiting) {
+                _ if lost => Control::Abandon,
+                Control::Continue if interrupt.is_requested() => Control::Stop,
+                control => control,
+            }
         });
+        interrupt.training(false);
         let message = match result {
             Ok((Outcome::Done, train_seconds)) => {
                 FromWorker::Done { attempt, steps: run.steps, train_seconds }
@@ -171,22 +216,33 @@ impl Worker {
     }
 }
 
-/// Whether this attempt was told to stop, or the scheduler went away.
-fn stopped(attempt: Attempt, inbox: &mpsc::Receiver<ToWorker>, waiting: &mut VecDeque<ToWorker>) -> bool {
+/// What this attempt was told to do; a scheduler that went away would not hear of a checkpoint.
+fn asked(attempt: Attempt, inbox: &mpsc::Receiver<ToWorker>, waiting: &mut VecDeque<ToWorker>) -> Control {
     loop {
         match inbox.try_recv() {
-            Ok(ToWorker::Stop { attempt: other }) if other == attempt => return true,
+            Ok(ToWorker::Stop { attempt: other }) if other == attempt => return Control::Stop,
             Ok(ToWorker::Stop { .. }) => {}
             Ok(message) => waiting.push_back(message),
-            Err(mpsc::TryRecvError::Empty) => return false,
-            Err(mpsc::TryRecvError::Disconnected) => return true,
+            Err(mpsc::TryRecvError::Empty) => return Control::Continue,
+            Err(mpsc::TryRecvError::Disconnected) => return Control::Abandon,
         }
     }
 }
 
-fn progress(attempt: Attempt, update: Update) -> FromWorker {
-    let Update { step, loss, learning_rate, step_ms, points } = update;
-    FromWorker::Progress(Progress { attempt, step, loss, learning_rate, step_ms, points })
+/// What the scheduler is to hear.
+fn said_by(attempt: Attempt, said: Said) -> Option<FromWorker> {
+    Some(match said {
+        Said::Nothing => return None,
+        Said::Began { step, state_bytes, damaged } => {
+            FromWorker::Started { attempt, step, state_bytes, damaged }
+        }
+        Said::Update(Update { step, loss, learning_rate, step_ms, points }) => {
+            FromWorker::Progress(Progress { attempt, step, loss, learning_rate, step_ms, points })
+        }
+        Said::Checkpoint { step, bytes } => FromWorker::Checkpoint { attempt, step, bytes },
+        Said::Weights { which, step, bytes } => FromWorker::Weights { attempt, which, step, bytes },
+        Said::Note(message) => FromWorker::Note { attempt, message },
+    })
 }
 
 /// The trial's learning rates and momenta.

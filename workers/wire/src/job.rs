@@ -41,6 +41,44 @@ pub struct Run {
     pub log_every: u64,
     /// After how many updates to evaluate, ascending, the last one being `steps`.
     pub evaluate: Vec<u64>,
+    /// What is kept on disk; nothing if absent.
+    pub keep: Option<Keep>,
+}
+
+/// What a trial keeps on disk, all of it in one folder: `STEP.safetensors` goes on from there; the trained weights are
+/// `last.safetensors` and `best.safetensors`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keep {
+    /// The trial's own folder, made when the first file is.
+    pub folder: PathBuf,
+    /// The trial's key: a checkpoint of another is refused.
+    pub key: String,
+    pub every: Every,
+    /// Steps of the checkpoints to go on from: the last undamaged one is taken, else training begins anew.
+    pub resume: Vec<u64>,
+    /// Whether a finished trial leaves its weights.
+    pub weights: bool,
+    /// Which evaluation's weights are the best; only the last ones are kept without.
+    pub best: Option<Best>,
+}
+
+/// When checkpoints are written, beside the one that is written when a trial is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Every {
+    /// After each multiple of so many steps, at least 1.
+    Steps(u64),
+    /// After the first step that ends so long after the last checkpoint.
+    Seconds(f64),
+}
+
+/// A metric, such as `validation/accuracy`, and whether more of it is better.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Best {
+    pub metric: String,
+    pub maximize: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

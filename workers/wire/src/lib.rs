@@ -7,8 +7,8 @@
 mod job;
 
 pub use job::{
-    Adam, Arrays, Augment, BceWithLogits, CrossEntropy, Data, Images, Init, Inputs, Job, Lion, Loss, Model,
-    Normalize, Optimizer, RmsProp, Run, ScheduleFreeSgd, Sgd, Source, Validation,
+    Adam, Arrays, Augment, BceWithLogits, Best, CrossEntropy, Data, Every, Images, Init, Inputs, Job, Keep,
+    Lion, Loss, Model, Normalize, Optimizer, RmsProp, Run, ScheduleFreeSgd, Sgd, Source, Validation,
 };
 
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// The protocol version that both sides must share.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The longest line either side reads, in bytes, the line feed included.
 pub const MAX_LINE: usize = 1 << 20;
@@ -30,11 +30,12 @@ pub type Attempt = u64;
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ToWorker {
     /// Look at the model and the data, train nothing; answered by `facts` or `rejected`.
-    Inspect { job: Job },
+    Inspect { job: Box<Job> },
     /// Train one trial; answered by `started`, any number of `progress`, and one of `done`, `diverged`, `failed`.
     /// `expected` is what the job was when it was inspected.
-    Assign { attempt: Attempt, job: Job, expected: Contents, run: Run },
-    /// Give up the running attempt, if it is this one; answered by `failed` with kind `stopped`.
+    Assign { attempt: Attempt, job: Box<Job>, expected: Contents, run: Box<Run> },
+    /// Give up the running attempt, if it is this one; answered, after a `checkpoint` where the run keeps them, by
+    /// `failed` with kind `stopped`.
     Stop { attempt: Attempt },
 }
 
@@ -48,10 +49,18 @@ pub enum FromWorker {
     Facts(Facts),
     /// The answer to `inspect`: this job cannot be trained.
     Rejected(Rejection),
-    /// The attempt has everything it needs and its first step is next.
-    Started { attempt: Attempt },
+    /// The attempt has everything it needs and step `step` is next: 0, or that of the checkpoint it goes on from.
+    /// Points of an earlier attempt at this step and after it are void. `state_bytes` is about what a checkpoint takes;
+    /// `damaged` are the checkpoints that could not be used.
+    Started { attempt: Attempt, step: u64, state_bytes: u64, damaged: Vec<u64> },
     /// What has happened since the last such message; at most a few a second.
     Progress(Progress),
+    /// The state after `step` updates is on disk; all points of earlier steps were sent before this.
+    Checkpoint { attempt: Attempt, step: u64, bytes: u64 },
+    /// The weights after `step` updates are on disk; sent before `done`.
+    Weights { attempt: Attempt, which: Which, step: u64, bytes: u64 },
+    /// Something people should know that stops nothing, such as a full disk; at most a few per attempt.
+    Note { attempt: Attempt, message: String },
     /// The attempt trained all its steps; all its points were sent before this.
     Done { attempt: Attempt, steps: u64, train_seconds: f64 },
     /// The loss of this step was not finite; the attempt is over and its trial has a result.
@@ -60,6 +69,26 @@ pub enum FromWorker {
     Failed { attempt: Attempt, kind: FailureKind, message: String },
     /// Still here, whatever the main thread is busy with.
     Heartbeat,
+}
+
+/// Which weights of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    Last,
+    /// Those of the best evaluation, where that was not the last.
+    Best,
+}
+
+impl Which {
+    /// As the wire, the store and the file spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Last => "last",
+            Self::Best => "best",
+        }
+    }
 }
 
 /// Why an attempt ended without a result.
@@ -159,11 +188,22 @@ mod tests {
     #[test]
     fn lines_from_a_worker() {
         check(
-            r#"{"type":"hello","protocol":1,"worker":"sh","pid":7}"#,
-            &FromWorker::Hello { protocol: 1, worker: "sh".into(), pid: 7 },
+            r#"{"type":"hello","protocol":2,"worker":"sh","pid":7}"#,
+            &FromWorker::Hello { protocol: 2, worker: "sh".into(), pid: 7 },
         );
         check(r#"{"type":"heartbeat"}"#, &FromWorker::Heartbeat);
-        check(r#"{"type":"started","attempt":3}"#, &FromWorker::Started { attempt: 3 });
+        check(
+            r#"{"type":"started","attempt":3,"step":5,"state_bytes":80,"damaged":[7]}"#,
+            &FromWorker::Started { attempt: 3, step: 5, state_bytes: 80, damaged: vec![7] },
+        );
+        check(
+            r#"{"type":"checkpoint","attempt":3,"step":9,"bytes":100}"#,
+            &FromWorker::Checkpoint { attempt: 3, step: 9, bytes: 100 },
+        );
+        check(
+            r#"{"type":"weights","attempt":3,"which":"last","step":9,"bytes":50}"#,
+            &FromWorker::Weights { attempt: 3, which: Which::Last, step: 9, bytes: 50 },
+        );
         let points = vec![Point { name: "train/loss".into(), step: 9, value: 0.5 }];
         let progress = Progress { attempt: 3, step: 10, loss: 0.5, learning_rate: 0.1, step_ms: 2.0, points };
         check(
@@ -185,8 +225,9 @@ mod tests {
         for line in [
             r#"{"type":"goodbye"}"#,
             r#"{"type":"started"}"#,
-            r#"{"type":"started","attempt":-1}"#,
-            r#"{"type":"started","attempt":1,"path":"/etc/passwd"}"#,
+            r#"{"type":"started","attempt":-1,"step":0,"state_bytes":0,"damaged":[]}"#,
+            r#"{"type":"checkpoint","attempt":1,"step":1,"bytes":1,"path":"/etc/passwd"}"#,
+            r#"{"type":"weights","attempt":1,"which":"../x","step":1,"bytes":1}"#,
             r#"{"type":"diverged","attempt":1,"step":1,"train_seconds":NaN}"#,
             "[]",
             "",

@@ -7,10 +7,11 @@ use ort::{
     value::{PrimitiveTensorElementType, Tensor},
 };
 use rand::RngExt;
-use sweep_graph::{DType, Feed, Mask, StepGraph};
+use sweep_graph::{DType, Evaluated, Feed, Mask, State, StepGraph};
 use sweep_wire::Init;
 
 use crate::{
+    checkpoint::Part,
     data::{Room, Subset},
     engine::{Engine, EngineError},
     init::initial,
@@ -117,19 +118,16 @@ impl Buffers {
     }
 
     fn bind_evaluations(&mut self, prepared: &Prepared) -> Result<(), EngineError> {
-        let (step, evaluation) = (&prepared.step, &prepared.evaluation);
-        let place = |name: &str| step.state.iter().position(|state| state.name == name);
+        let evaluation = &prepared.evaluation;
+        let places = evaluated(prepared)?;
         for (binding, values) in self.evaluations.iter_mut().zip(&self.state) {
             for (feed, buffer) in evaluation.inputs.iter().zip(&self.inputs) {
                 buffer.bind(binding, &feed.name)?;
             }
             self.target.bind(binding, &evaluation.target.name)?;
             binding.bind_input(&evaluation.valid, &self.valid)?;
-            for evaluated in &evaluation.state {
-                // A parameter that no gradient reaches has no average.
-                let place = place(&evaluated.state).or_else(|| place(&evaluated.input));
-                let place = place.ok_or_else(|| EngineError(format!("no state `{}`", evaluated.state)))?;
-                binding.bind_input(&evaluated.input, &values[place])?;
+            for (evaluated, place) in evaluation.state.iter().zip(&places) {
+                binding.bind_input(&evaluated.input, &values[*place])?;
             }
             for (metric, [sum, weight]) in evaluation.metrics.iter().zip(&mut self.metrics) {
                 binding.bind_output(&metric.sum, sum)?;
@@ -145,6 +143,33 @@ impl Buffers {
         for (values, buffer) in initial(&step.state, init, seed).iter().zip(&mut self.state[0]) {
             buffer.extract_tensor_mut().1.copy_from_slice(values);
         }
+    }
+
+    /// All that a step hands to the next.
+    pub(super) fn state<'a>(&'a self, step: &'a StepGraph) -> Vec<Part<'a>> {
+        let part = |(state, values): (&'a State, &'a Tensor<f32>)| Part {
+            name: &state.name,
+            shape: &state.shape,
+            values: values.extract_tensor().1,
+        };
+        step.state.iter().zip(&self.state[self.current]).map(part).collect()
+    }
+
+    /// The room for what a step is handed, in the order of [`StepGraph::state`].
+    pub(super) fn rooms(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        self.current = 0;
+        self.state[0].iter_mut().map(|buffer| buffer.extract_tensor_mut().1)
+    }
+
+    /// Parameters and running statistics as evaluations see them, in the order of [`sweep_graph::EvalGraph::state`].
+    pub(super) fn evaluated<'a>(&'a self, prepared: &'a Prepared) -> Result<Vec<Part<'a>>, EngineError> {
+        let (state, values) = (&prepared.evaluation.state, &self.state[self.current]);
+        let part = |(evaluated, place): (&'a Evaluated, usize)| Part {
+            name: &evaluated.input,
+            shape: &prepared.step.state[place].shape,
+            values: values[place].extract_tensor().1,
+        };
+        Ok(state.iter().zip(evaluated(prepared)?).map(part).collect())
     }
 
     /// One pass over the samples of `(epoch, indices)`; returns the batch's loss before the update.
@@ -188,6 +213,17 @@ impl Buffers {
         }
         Ok(())
     }
+}
+
+/// Which state each input of the evaluation is.
+fn evaluated(prepared: &Prepared) -> Result<Vec<usize>, EngineError> {
+    let place = |name: &str| prepared.step.state.iter().position(|state| state.name == name);
+    let all = prepared.evaluation.state.iter().map(|evaluated| {
+        // A parameter that no gradient reaches has no average.
+        let place = place(&evaluated.state).or_else(|| place(&evaluated.input));
+        place.ok_or_else(|| EngineError(format!("no state `{}`", evaluated.state)))
+    });
+    all.collect()
 }
 
 /// The memory of one input or target.
