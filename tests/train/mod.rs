@@ -1,5 +1,6 @@
 //! Training, against numbers that PyTorch made.
 
+mod export;
 mod families;
 mod fixtures;
 mod resume;

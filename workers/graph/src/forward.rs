@@ -4,7 +4,7 @@
 mod canonical;
 
 use crate::GraphError;
-use crate::graph::{Fact, Graph, Kind, Op, Value, unique};
+use crate::graph::{Fact, Graph, Kind, Op, Value};
 use crate::model::Model;
 use crate::state::{Feed, Fresh, Mask, StateKind};
 use crate::tensor::{DType, Probe, Tensor};
@@ -127,8 +127,8 @@ impl<'a> Importer<'a> {
             values.insert(source, graph.input(&port.name, port.dtype, &shape));
             inputs.push(Feed { name: port.name.clone(), dtype: port.dtype, shape });
         }
-        let names =
-            model.roles.parameters.iter().map(|parameter| unique(&mut taken, &parameter.name)).collect();
+        let names = model.held_names();
+        taken.extend(names.iter().cloned());
         Ok(Importer {
             model,
             probe,

@@ -1,9 +1,10 @@
 //! The decoded forward model: `decode` reads it, `roles` says what trains, `probe` writes the graph that tells the
-//! extents of its values. Nothing here knows of gradients.
+//! extents of its values, `weights` writes the file with others. Nothing here knows of gradients.
 
 mod decode;
 mod probe;
 mod roles;
+mod weights;
 
 pub use probe::{ProbeGraph, ProbeOutput};
 use roles::Roles;

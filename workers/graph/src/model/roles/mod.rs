@@ -8,6 +8,7 @@ mod ties;
 mod values;
 mod warnings;
 
+pub(super) use values::transposed;
 pub(super) use warnings::warnings;
 
 use super::Selection;

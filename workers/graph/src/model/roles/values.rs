@@ -69,7 +69,7 @@ fn trigonometric(tensor: &Tensor) -> bool {
 }
 
 /// A matrix with rows and columns swapped; nothing for other ranks.
-pub(super) fn transposed(tensor: &Tensor) -> Option<Tensor> {
+pub(in crate::model) fn transposed(tensor: &Tensor) -> Option<Tensor> {
     let (data, [rows, columns]) = (tensor.as_f32()?, <[usize; 2]>::try_from(tensor.shape.as_slice()).ok()?);
     let turned = (0..columns).flat_map(|c| (0..rows).map(move |r| data[r * columns + c])).collect();
     Some(Tensor::f32(&[columns, rows], turned))
