@@ -52,7 +52,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     })?;
     let file = format!("{}.safetensors", kept.which);
     let weights = global.home.join(CHECKPOINTS).join(trial.trial.to_string()).join(file);
-    let expected = trial.facts.as_ref().map(|facts| facts.contents.model.as_str());
+    let expected = trial.facts.as_ref().and_then(|facts| facts["contents"]["model"].as_str());
     let bytes = export(&job.model, expected, &weights).map_err(refused)?;
     write(&args.output, &bytes)
         .map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", args.output.display())))?;

@@ -1,7 +1,9 @@
 //! The command line: one file per verb, each arguments → call → render. Data goes to standard output,
 //! everything else to standard error.
 
+mod export_model;
 mod failure;
+mod gc;
 mod list;
 mod model;
 mod progress;
@@ -82,12 +84,16 @@ enum Command {
     Trials(trials::Args),
     /// Everything about one trial
     Show(show::Args),
+    /// Write a trial's model, with the weights it was trained to, as an ONNX file
+    ExportModel(export_model::Args),
     /// The sweeps in the store
     List(list::Args),
     /// Query the store, read-only
     Sql(sql::Args),
     /// Look at a model without training it
     Model(model::Args),
+    /// Delete what nothing needs any longer: left-over checkpoints, rate tables, old logs
+    Gc(gc::Args),
     /// ONNX Runtime: install it, or say where it is
     Runtime(runtime::Args),
     /// Serve a scheduler on standard input and output
@@ -104,6 +110,8 @@ pub fn main() -> ExitCode {
         Command::Results(args) => results::run(&global, &args),
         Command::Trials(args) => trials::run(&global, &args),
         Command::Show(args) => show::run(&global, &args),
+        Command::ExportModel(args) => export_model::run(&global, &args),
+        Command::Gc(args) => gc::run(&global, &args),
         Command::List(args) => list::run(&global, &args),
         Command::Sql(args) => sql::run(&global, &args),
         Command::Model(args) => model::run(&global, &args),

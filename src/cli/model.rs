@@ -13,7 +13,7 @@ use super::{
     results::look,
 };
 use crate::{
-    report::{self, Format, Look, escape},
+    report::{self, Format, Look, bytes, escape, scaled},
     store::Table,
 };
 
@@ -246,20 +246,6 @@ fn as_json(found: &Inspection) -> Value {
 /// Floating-point operations with three digits and a prefix.
 fn flops(count: u64) -> String {
     scaled(count as f64, 1000.0, &["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"])
-}
-
-fn bytes(count: u64) -> String {
-    scaled(count as f64, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB"])
-}
-
-fn scaled(mut value: f64, step: f64, units: &[&str]) -> String {
-    let mut unit = 0;
-    while value >= step && unit + 1 < units.len() {
-        value /= step;
-        unit += 1;
-    }
-    let digits = if unit == 0 || value >= 100.0 { 0 } else { 1 };
-    format!("{value:.digits$} {}", units[unit])
 }
 
 fn loss(word: &str) -> Result<Loss, String> {

@@ -43,7 +43,7 @@ const INTERRUPTED: u8 = 130;
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let started = Instant::now();
     let text = read_spec(&args.spec)?;
-    let spec = spec::parse(&text, &args.spec)?;
+    let mut spec = spec::parse(&text, &args.spec)?;
     let slots = cpu_slots(cores(), spec.resources.workers, spec.resources.threads);
     runtime::ensure(&mut |line| say(line)).map_err(super::runtime::failure)?;
     let executable = std::env::current_exe()
@@ -62,6 +62,10 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         let loud = global.output_mode == OutputMode::Cli;
         for warning in facts.warnings.iter().filter(|_| loud) {
             say(&format!("warning: {warning}"));
+        }
+        // Trials name their model wherever they are asked for later.
+        if let Ok(path) = std::path::absolute(&spec.model.onnx) {
+            spec.model.onnx = path;
         }
         let plan = plan::plan(&spec, &text, &facts, slots.threads)
             .map_err(|error| SpecError::at(&args.spec, &text, error.at(), error.to_string(), error.hint()))?;

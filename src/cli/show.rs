@@ -1,11 +1,12 @@
 //! `sweep show TRIAL`: everything about one trial.
 
-use std::process::ExitCode;
+use std::{fs, process::ExitCode};
 
 use super::{Failure, Global, results::emit};
 use crate::{
+    executor::TABLES,
     report::{self, Format},
-    store,
+    store::{self, TrialDetail},
 };
 
 #[derive(Debug, clap::Args)]
@@ -20,10 +21,18 @@ pub(super) struct Args {
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let trial = store::open_reader(&global.home)?.trial(args.trial)?;
+    let rates = rates(global, &trial);
     emit(global, args.format, |format| match format {
-        Format::Table => Ok(report::show(&trial)),
+        Format::Table => Ok(report::show(&trial, &rates)),
         Format::Json => Ok(serde_json::to_string_pretty(&trial).map_err(Failure::internal)? + "\n"),
         Format::Csv | Format::Markdown => Err(Failure::usage("a trial is shown as `table` or `json`")),
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The trial's learning rates, as far as its table is there.
+fn rates(global: &Global, trial: &TrialDetail) -> Vec<f32> {
+    let Some(name) = &trial.rates else { return Vec::new() };
+    let bytes = fs::read(global.home.join(TABLES).join(format!("{name}.f32"))).unwrap_or_default();
+    bytes.as_chunks::<4>().0.iter().map(|rate| f32::from_le_bytes(*rate)).collect()
 }

@@ -21,6 +21,12 @@ pub(super) struct Args {
     /// Sort by a column, `-COLUMN` for the largest first
     #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
     sort: Option<String>,
+    /// Only so many rows, from the top
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Only these columns, in this order
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    columns: Vec<String>,
     /// Only rows with this value, such as `status=done`; may be repeated
     #[arg(long = "where", value_name = "COLUMN=VALUE", value_parser = condition)]
     conditions: Vec<(String, String)>,
@@ -43,8 +49,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     if let Some(column) = &args.sort {
         table.sort(column)?;
     }
+    table.rows.truncate(args.limit.unwrap_or(usize::MAX));
+    if !args.columns.is_empty() {
+        table.select(&args.columns)?;
+    }
     emit(global, args.format, |format| {
-        if matches!(format, Format::Table | Format::Markdown) {
+        if matches!(format, Format::Table | Format::Markdown) && args.columns.is_empty() {
             for_people(&mut table);
         }
         Ok(report::render(&table, format, look(global)))
@@ -56,7 +66,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
 fn for_people(table: &mut Table) {
     let is_dull = |index: usize, column: &str| match column {
         "steps" => true,
-        "reason" => table.rows.iter().all(|row| row[index].is_null()),
+        "reason" | "gap" => table.rows.iter().all(|row| row[index].is_null()),
         "attempts" => table.rows.iter().all(|row| row[index].as_i64().is_some_and(|count| count < 2)),
         _ => false,
     };

@@ -5,7 +5,6 @@ use std::{
     ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use tokio::sync::mpsc;
@@ -18,6 +17,8 @@ use crate::{
     process::{Output, Process},
 };
 
+/// The folder of a home that holds rate tables, by [`PlannedTrial::table_name`].
+pub const TABLES: &str = "tables";
 /// The folder of a home that holds a folder for each trial's checkpoints and weights.
 pub const CHECKPOINTS: &str = "checkpoints";
 
@@ -50,7 +51,7 @@ impl Local {
             fs::create_dir_all(&folder)?;
             fs::canonicalize(folder)
         };
-        let (logs, tables) = (folder("logs")?, folder("tables")?);
+        let (logs, tables) = (folder("logs")?, folder(TABLES)?);
         let checkpoints = folder(CHECKPOINTS)?;
         Ok(Self { command, logs, tables, checkpoints, events, processes: HashMap::new(), contents })
     }
@@ -112,7 +113,7 @@ impl Local {
         let run = Run {
             seed: trial.seed,
             steps: trial.steps,
-            table: self.table(&trial.table)?,
+            table: self.table(trial)?,
             log_every: trial.log_every,
             evaluate: trial.evaluate.clone(),
             keep: Some(keep),
@@ -139,9 +140,9 @@ impl Local {
     }
 
     /// Writes a rate table unless it is there, whole; equal tables share a file.
-    fn table(&self, rates: &Arc<[f32]>) -> io::Result<PathBuf> {
-        let bytes: Vec<u8> = rates.iter().flat_map(|rate| rate.to_le_bytes()).collect();
-        let path = self.tables.join(format!("{}.f32", blake3::hash(&bytes).to_hex()));
+    fn table(&self, trial: &PlannedTrial) -> io::Result<PathBuf> {
+        let bytes = trial.table_bytes();
+        let path = self.tables.join(format!("{}.f32", trial.table_name()));
         if fs::read(&path).ok().as_ref() != Some(&bytes) {
             let partial = path.with_extension("partial");
             fs::write(&partial, &bytes)?;

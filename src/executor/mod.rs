@@ -4,4 +4,4 @@ mod inspect;
 mod local;
 
 pub use inspect::{InspectError, inspect};
-pub use local::{CHECKPOINTS, Local};
+pub use local::{CHECKPOINTS, Local, TABLES};

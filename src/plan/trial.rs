@@ -27,6 +27,20 @@ pub struct PlannedTrial {
     pub keep: Keeping,
 }
 
+impl PlannedTrial {
+    /// The bytes of its rate table: little-endian `f32`, one per step.
+    #[must_use]
+    pub fn table_bytes(&self) -> Vec<u8> {
+        self.table.iter().flat_map(|rate| rate.to_le_bytes()).collect()
+    }
+
+    /// What names that table: BLAKE3 of its bytes, in hexadecimal.
+    #[must_use]
+    pub fn table_name(&self) -> String {
+        blake3::hash(&self.table_bytes()).to_hex().to_string()
+    }
+}
+
 /// What a trial leaves on disk.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Keeping {

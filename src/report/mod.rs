@@ -17,7 +17,7 @@ pub use matrix::{matrix, matrix_markdown};
 pub use results::{Budget, ResultRow, Results, Totals};
 pub use show::{show, sparkline};
 pub use table::{render, screen_width};
-pub use words::seconds;
+pub use words::{bytes, scaled, seconds, value_of};
 
 /// What a table is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

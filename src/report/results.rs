@@ -46,6 +46,8 @@ pub struct ResultRow {
     pub low: Option<f64>,
     pub high: Option<f64>,
     pub values: Vec<f64>,
+    /// Mean generalisation gap of the finished seeds: how much better the metric is on training samples.
+    pub gap: Option<f64>,
     pub settings: BTreeMap<String, f64>,
     pub diverged: usize,
     pub failed: usize,
@@ -133,8 +135,9 @@ impl Results {
             self.rows.first().map_or(Vec::new(), |row| row.settings.keys().map(String::as_str).collect());
         let mut columns = vec!["schedule", "budget", "steps"];
         columns.extend(&settings);
-        columns
-            .extend(["seeds", "mean", "low", "high", "values", "diverged", "failed", "missing", "seconds"]);
+        columns.extend([
+            "seeds", "mean", "low", "high", "values", "gap", "diverged", "failed", "missing", "seconds",
+        ]);
         let mut table = Table::new(&columns);
         for row in &self.rows {
             let mut line = vec![json!(row.schedule), json!(row.budget), json!(row.steps)];
@@ -146,6 +149,7 @@ impl Results {
                 json!(row.low),
                 json!(row.high),
                 json!(values.join(" ")),
+                json!(row.gap),
                 json!(row.diverged),
                 json!(row.failed),
                 json!(row.missing),
@@ -161,6 +165,7 @@ impl ResultRow {
     fn new(cell: &[&Outcome]) -> Self {
         let count = |status| cell.iter().filter(|outcome| outcome.status == status).count();
         let values: Vec<f64> = done(cell).filter_map(|outcome| outcome.value).collect();
+        let gaps: Vec<f64> = done(cell).filter_map(|outcome| outcome.gap).collect();
         let seconds: Vec<f64> = done(cell).filter_map(|outcome| outcome.device_seconds).collect();
         let interval = cost::t_interval(&values).filter(|_| values.len() >= MIN_SEEDS);
         let (diverged, failed) = (count(TrialStatus::Diverged), count(TrialStatus::Failed));
@@ -172,6 +177,7 @@ impl ResultRow {
             mean: cost::mean(&values),
             low: interval.map(|interval| interval.low),
             high: interval.map(|interval| interval.high),
+            gap: cost::mean(&gaps),
             settings: cell[0].settings.clone(),
             diverged,
             failed,

@@ -1,49 +1,153 @@
 //! One trial in full.
 
-use super::{escape, words};
-use crate::store::{TrialDetail, plain};
+use serde_json::Value;
 
-/// Everything about a trial, as text for a terminal.
+use super::{escape, words};
+use crate::store::{AttemptRow, TrialDetail, plain};
+
+/// The longest curve, in characters.
+const WIDTH: usize = 48;
+
+/// Everything about a trial, as text for a terminal; `rates` are its learning rates, if they are known.
 #[must_use]
-pub fn show(trial: &TrialDetail) -> String {
-    let status = match &trial.reason {
-        Some(reason) => format!("{}: {reason}", trial.status),
-        None => trial.status.clone(),
-    };
-    let mut lines = vec![
-        ("trial", trial.trial.to_string()),
-        ("status", status),
-        ("steps", trial.steps.to_string()),
-        ("seed", trial.seed.to_string()),
-        ("key", trial.key.clone()),
-        ("job", trial.job.to_string()),
-    ];
-    for place in &trial.appearances {
-        let settings = plain(&place.settings);
-        let text =
-            format!("{} {} · {} · {} · {settings}", place.sweep, place.name, place.schedule, place.budget);
-        lines.push(("sweep", text));
+pub fn show(trial: &TrialDetail, rates: &[f32]) -> String {
+    let mut lines = Lines::default();
+    lines.heading(&format!("trial {}: {}", trial.trial, trial.status));
+    if let Some(reason) = &trial.reason {
+        lines.add("reason", reason);
     }
-    for metric in &trial.metrics {
-        let value =
-            metric.value.map_or("not a number".to_owned(), |value| words::values(&[value], &metric.name));
-        lines.push(("metric", format!("{} {value} at step {}", metric.name, metric.step)));
+    appearances(trial, &mut lines);
+    lines.add("steps", &format!("{}, seed {}", trial.steps, trial.seed));
+    cost(trial, &mut lines);
+    lines.heading("curves");
+    curves(trial, rates, &mut lines);
+    lines.heading("what was trained");
+    for (name, value) in trial.job.as_object().into_iter().flatten().filter(|(_, value)| !is_empty(value)) {
+        lines.add(name, &inline(value));
     }
-    if trial.losses.len() > 1 {
-        lines.push(("loss", sparkline(&trial.losses)));
-    }
+    lines.heading("attempts");
     for attempt in &trial.attempts {
-        let mut text = format!("{} from {}, process {}", attempt.attempt, attempt.started, attempt.pid);
-        text += &format!(", {}", attempt.end.as_deref().unwrap_or("running"));
-        if let Some(message) = &attempt.message {
-            text += &format!(" ({message})");
-        }
-        if let (Some(device), Some(train)) = (attempt.device_seconds, attempt.train_seconds) {
-            text += &format!(", {}, {} of it training", words::seconds(device), words::seconds(train));
-        }
-        lines.push(("attempt", text));
+        lines.add(&attempt.attempt.to_string(), &tell(attempt));
     }
-    lines.iter().map(|(name, text)| format!("{name:<8} {}\n", escape(text))).collect()
+    if !trial.checkpoints.is_empty() || !trial.weights.is_empty() {
+        lines.heading(&format!("on disk, in checkpoints/{}/", trial.trial));
+    }
+    for checkpoint in &trial.checkpoints {
+        let text = format!("after {} steps, {}", checkpoint.step, words::bytes(checkpoint.bytes));
+        lines.add("checkpoint", &text);
+    }
+    for kept in &trial.weights {
+        let text = format!("the {}, after {} steps, {}", kept.which, kept.step, words::bytes(kept.bytes));
+        lines.add("weights", &text);
+    }
+    lines.heading("what decides the numbers");
+    lines.add("key", &trial.key);
+    for (name, value) in trial.facts.as_ref().and_then(Value::as_object).into_iter().flatten() {
+        match (name.as_str(), value) {
+            ("contents", Value::Object(hashes)) => {
+                hashes.iter().for_each(|(name, hash)| lines.add(&format!("{name} hash"), &plain(hash)));
+            }
+            ("numerics" | "runtime" | "cpu" | "sweep" | "parameters", value) => {
+                lines.add(name, &plain(value))
+            }
+            _ => {}
+        }
+    }
+    lines.0
+}
+
+fn appearances(trial: &TrialDetail, lines: &mut Lines) {
+    for place in &trial.appearances {
+        lines.add("sweep", &format!("{} {}", place.sweep, place.name));
+        lines.add("", &format!("{} · {} · {}", place.schedule, place.budget, plain(&place.settings)));
+        let Some(value) = place.value else { continue };
+        let mut text = format!("{} {}", place.metric, words::value_of(value, &place.metric));
+        if let Some(gap) = place.gap {
+            text += &format!(", {} better on training samples", words::value_of(gap, &place.metric));
+        }
+        lines.add("result", &text);
+    }
+}
+
+fn cost(trial: &TrialDetail, lines: &mut Lines) {
+    let device: f64 = trial.attempts.iter().filter_map(|attempt| attempt.device_seconds).sum();
+    let train: f64 = trial.attempts.iter().filter_map(|attempt| attempt.train_seconds).sum();
+    if device > 0.0 {
+        let share = 100.0 * train / device;
+        let text = format!("{} of a device, {share:.0} % of it in training steps", words::seconds(device));
+        lines.add("cost", &text);
+    }
+}
+
+fn curves(trial: &TrialDetail, rates: &[f32], lines: &mut Lines) {
+    let rates: Vec<f64> = rates.iter().map(|rate| f64::from(*rate)).collect();
+    if let (Some(first), Some(last)) = (rates.first(), rates.last()) {
+        lines.add("learning rate", &format!("{} {first:.3e} → {last:.3e}", sparkline(&thinned(&rates))));
+    }
+    if let (Some(first), Some(last)) = (trial.losses.first(), trial.losses.last()) {
+        let text = format!("{} {first:.4} → {last:.4}", sparkline(&thinned(&trial.losses)));
+        lines.add("train/loss", &text);
+    }
+    for curve in &trial.curves {
+        let values: Vec<f64> = curve.points.iter().map(|(_, value)| value.unwrap_or(f64::NAN)).collect();
+        let Some(last) = values.last() else { continue };
+        let shown = words::value_of(*last, &curve.name);
+        let text = match values.len() {
+            1 => shown,
+            _ => format!("{} {shown}", sparkline(&thinned(&values))),
+        };
+        lines.add(&curve.name, &text);
+    }
+}
+
+fn tell(attempt: &AttemptRow) -> String {
+    let mut text = format!("{}, {}", attempt.started, attempt.end.as_deref().unwrap_or("running"));
+    if let Some(step) = attempt.first_step.filter(|step| *step > 0) {
+        text += &format!(", went on from step {step}");
+    }
+    if let (Some(device), Some(train)) = (attempt.device_seconds, attempt.train_seconds) {
+        text += &format!(", {}, {} of it training", words::seconds(device), words::seconds(train));
+    }
+    text += &format!(", process {}", attempt.pid);
+    if let Some(message) = &attempt.message {
+        text += &format!(": {message}");
+    }
+    text
+}
+
+/// Whether a setting says nothing.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(pairs) => pairs.values().all(is_empty),
+        _ => false,
+    }
+}
+
+/// Settings in one line, without those that say nothing.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Object(pairs) => {
+            let said = pairs.iter().filter(|(_, value)| !is_empty(value));
+            let pairs: Vec<_> = said
+                .map(|(key, value)| match value {
+                    Value::Object(_) => format!("{key} ({})", inline(value)),
+                    _ => format!("{key} {}", inline(value)),
+                })
+                .collect();
+            pairs.join(", ")
+        }
+        Value::Array(items) => items.iter().map(inline).collect::<Vec<_>>().join(" "),
+        other => plain(other),
+    }
+}
+
+/// A curve of at most [`WIDTH`] values: means of stretches of nearly equal length.
+fn thinned(values: &[f64]) -> Vec<f64> {
+    let count = values.len().min(WIDTH);
+    let stretch = |index: usize| &values[index * values.len() / count..(index + 1) * values.len() / count];
+    (0..count).map(|index| stretch(index).iter().sum::<f64>() / stretch(index).len() as f64).collect()
 }
 
 /// A curve in one line, one block per value, from the lowest to the highest finite one; others are blank.
@@ -57,4 +161,19 @@ pub fn sparkline(values: &[f64]) -> String {
         if value.is_finite() { BLOCKS[(share * 7.0).round() as usize] } else { ' ' }
     };
     values.iter().map(block).collect()
+}
+
+/// Names on the left, what there is to say on the right.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn heading(&mut self, text: &str) {
+        let gap = if self.0.is_empty() { "" } else { "\n" };
+        self.0 += &format!("{gap}{}\n", escape(text));
+    }
+
+    fn add(&mut self, name: &str, text: &str) {
+        self.0 += &format!("  {:<18} {}\n", escape(name), escape(text));
+    }
 }

@@ -17,6 +17,30 @@ pub(super) fn mean(mean: f64, half: f64, metric: &str) -> String {
     format!("{} ± {}{}", number(mean, metric), number(half, metric), unit(metric))
 }
 
+/// One value of a metric, with its unit.
+#[must_use]
+pub fn value_of(value: f64, metric: &str) -> String {
+    values(&[value], metric)
+}
+
+/// Bytes, with about three digits.
+#[must_use]
+pub fn bytes(count: u64) -> String {
+    scaled(count as f64, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB"])
+}
+
+/// A number in the largest unit that leaves it above 1; each unit is `step` times the one before.
+#[must_use]
+pub fn scaled(mut value: f64, step: f64, units: &[&str]) -> String {
+    let mut unit = 0;
+    while value >= step && unit + 1 < units.len() {
+        value /= step;
+        unit += 1;
+    }
+    let digits = if unit == 0 || value >= 100.0 { 0 } else { 1 };
+    format!("{value:.digits$} {}", units[unit])
+}
+
 fn number(value: f64, metric: &str) -> String {
     match value.abs() {
         _ if is_share(metric) => format!("{:.1}", 100.0 * value),
@@ -32,6 +56,7 @@ fn unit(metric: &str) -> &'static str {
 /// A metric in words, such as `accuracy on the test set`.
 pub(super) fn metric(name: &str) -> String {
     match name.split_once('/') {
+        Some(("seen", what)) => format!("{} on training samples", bare(what)),
         Some(("train", what)) => format!("{} of the last training batch", bare(what)),
         Some((set, what)) => format!("{} on the {set} set", bare(what)),
         None => bare(name).to_owned(),

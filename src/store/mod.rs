@@ -7,6 +7,7 @@
 mod apply;
 mod detail;
 mod error;
+mod garbage;
 mod open;
 mod query;
 mod read;
@@ -24,8 +25,9 @@ use crate::{
     plan::{PlannedTrial, SweepInfo},
 };
 
-pub use detail::{Appearance, AttemptRow, LastValue, TrialDetail};
+pub use detail::{Appearance, AttemptRow, CheckpointRow, Curve, KeptWeights, LastValue, TrialDetail};
 pub use error::StoreError;
+pub use garbage::Garbage;
 pub use open::{is_writer_alive, refuse_network};
 pub use query::{QueryLimits, query};
 pub use read::{Counts, Outcome, Reader, Span, SweepRow, open_reader};

@@ -69,6 +69,8 @@ pub struct Outcome {
     pub value: Option<f64>,
     /// Last value of the metric that settings are chosen by.
     pub selection: Option<f64>,
+    /// How much better the metric is on training samples.
+    pub gap: Option<f64>,
     /// Of all its attempts.
     pub device_seconds: Option<f64>,
 }
@@ -130,7 +132,7 @@ impl Reader {
     /// The disk.
     pub fn outcomes(&self, sweep: SweepId) -> Result<Vec<Outcome>, StoreError> {
         let mut statement = self.connection.prepare(
-            "SELECT trial, schedule, budget, steps, settings, seed, status, value, selection, device_seconds
+            "SELECT trial, schedule, budget, steps, settings, seed, status, value, selection, device_seconds, gap
              FROM trials WHERE sweep = ?1 ORDER BY ordinal",
         )?;
         let mut rows = statement.query([sweep])?;
@@ -147,6 +149,7 @@ impl Reader {
                 value: row.get::<_, Option<f64>>(7)?.filter(|value| value.is_finite()),
                 selection: row.get::<_, Option<f64>>(8)?.filter(|value| value.is_finite()),
                 device_seconds: row.get(9)?,
+                gap: row.get::<_, Option<f64>>(10)?.filter(|gap| gap.is_finite()),
             });
         }
         Ok(outcomes)
@@ -173,7 +176,8 @@ impl Reader {
     /// The disk.
     pub fn trials(&self, sweep: SweepId) -> Result<Table, StoreError> {
         let mut statement = self.connection.prepare(
-            "SELECT trial, schedule, budget, steps, settings, seed, status, value, device_seconds, attempts, reason
+            "SELECT trial, schedule, budget, steps, settings, seed, status, value, gap, device_seconds, attempts,
+                 reason
              FROM trials WHERE sweep = ?1 ORDER BY ordinal",
         )?;
         let columns = statement.column_names().into_iter().map(str::to_owned).collect();

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use sweep_wire::Facts;
+
 use super::{StoreError, open};
 use crate::{
     engine::{Millis, SweepId, TrialId},
@@ -71,7 +73,7 @@ pub(super) fn submit(
     now: Millis,
 ) -> Result<Submission, StoreError> {
     let transaction = open::begin(connection)?;
-    let facts = sweep.facts.as_ref().map(serde_json::to_string).transpose()?;
+    let facts = sweep.facts.as_ref().map(facts).transpose()?;
     let mut trials = Vec::with_capacity(planned.len());
     let mut places = Vec::with_capacity(planned.len());
     for trial in planned {
@@ -94,6 +96,13 @@ pub(super) fn submit(
     Ok(Submission { sweep: id, continued: known.is_some(), trials })
 }
 
+/// What was found out, and by which version.
+fn facts(facts: &Facts) -> Result<String, StoreError> {
+    let mut value = serde_json::to_value(facts)?;
+    value["sweep"] = env!("CARGO_PKG_VERSION").into();
+    Ok(value.to_string())
+}
+
 /// The trial of this key; one that failed is queued again.
 fn find_or_insert(
     transaction: &Transaction<'_>,
@@ -113,15 +122,16 @@ fn find_or_insert(
         transaction.prepare_cached(requeue)?.execute([id])?;
         return Ok((id, TrialStatus::Queued));
     }
-    let insert =
-        "INSERT INTO trial (key, steps, seed, job, facts, status) VALUES (?1, ?2, ?3, ?4, ?5, 'queued')";
+    let insert = "INSERT INTO trial (key, steps, seed, job, facts, rates, status)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued')";
     let job = serde_json::to_string(&*trial.job)?;
     transaction.prepare_cached(insert)?.execute(params![
         trial.key,
         integer(trial.steps)?,
         integer(trial.seed)?,
         job,
-        facts
+        facts,
+        trial.table_name()
     ])?;
     Ok((transaction.last_insert_rowid(), TrialStatus::Queued))
 }

@@ -49,6 +49,19 @@ impl Table {
         Ok(())
     }
 
+    /// Keeps these columns, in this order.
+    ///
+    /// # Errors
+    /// No such column.
+    pub fn select(&mut self, columns: &[String]) -> Result<(), StoreError> {
+        let places = columns.iter().map(|column| self.index(column)).collect::<Result<Vec<_>, _>>()?;
+        for row in &mut self.rows {
+            *row = places.iter().map(|place| row[*place].clone()).collect();
+        }
+        self.columns = columns.to_vec();
+        Ok(())
+    }
+
     fn index(&self, column: &str) -> Result<usize, StoreError> {
         self.columns.iter().position(|known| known == column).ok_or_else(|| StoreError::NoColumn {
             column: column.to_owned(),

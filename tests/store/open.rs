@@ -152,3 +152,25 @@ fn a_reader_keeps_what_it_saw_while_a_writer_goes_on() {
     assert_eq!(reader.find("last").unwrap().counts.done, 0);
     assert_eq!(open_reader(home.path()).unwrap().find("last").unwrap().counts.done, 2);
 }
+
+/// `stores/v1.db` was written by the version before checkpoints, `v1-results.json` printed by it.
+#[test]
+fn a_store_of_the_first_version_is_brought_up_to_date_with_all_its_results() {
+    let home = home();
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stores");
+    fs::copy(fixtures.join("v1.db"), home.path().join(FILE_NAME)).unwrap();
+    assert!(matches!(open_reader(home.path()), Err(StoreError::Older { found: 1, known: 2, .. })));
+    drop(Store::open_writer(home.path()).unwrap());
+    let reader = open_reader(home.path()).unwrap();
+    let sweep = reader.find("first").unwrap();
+    let results = sweep::report::Results::new(&sweep, &reader.outcomes(sweep.sweep).unwrap());
+    let mut found = serde_json::to_value(&results).unwrap();
+    for row in found["rows"].as_array_mut().unwrap() {
+        assert!(row.as_object_mut().unwrap().remove("gap").unwrap().is_null());
+    }
+    let before = fs::read_to_string(fixtures.join("v1-results.json")).unwrap();
+    assert_eq!(found, serde_json::from_str::<serde_json::Value>(&before).unwrap());
+    let trial = reader.trial(1).unwrap();
+    assert_eq!((trial.facts, trial.rates, trial.weights.len()), (None, None, 0));
+    assert!(!trial.losses.is_empty());
+}

@@ -36,6 +36,7 @@ pub(crate) fn outcome(schedule: &str, steps: u64, rate: f64, value: f64, selecti
         status: TrialStatus::Done,
         value: Some(value),
         selection: Some(selection),
+        gap: None,
         device_seconds: Some(steps as f64 / 10.0),
     }
 }
@@ -157,10 +158,10 @@ fn the_json_is_as_promised() {
         concat!(
             r#"{"version":1,"sweep":1,"name":"a","metric":"test/accuracy","maximize":true,"chosen_by":null,"rows":["#,
             r#"{"schedule":"uba(phi=1)","budget":"50%","steps":500,"seeds":3,"mean":0.75,"low":0.75,"high":0.75,"#,
-            r#""values":[0.75,0.75,0.75],"settings":{"learning_rate":0.1},"#,
+            r#""values":[0.75,0.75,0.75],"gap":null,"settings":{"learning_rate":0.1},"#,
             r#""diverged":0,"failed":0,"missing":0,"seconds":2.0},"#,
             r#"{"schedule":"cosine","budget":"50%","steps":500,"seeds":1,"mean":0.5,"low":null,"high":null,"#,
-            r#""values":[0.5],"settings":{"learning_rate":0.1},"#,
+            r#""values":[0.5],"gap":null,"settings":{"learning_rate":0.1},"#,
             r#""diverged":1,"failed":0,"missing":0,"seconds":2.0}]}"#,
         )
     );

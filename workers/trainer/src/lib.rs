@@ -8,6 +8,7 @@
 pub mod checkpoint;
 mod data;
 mod engine;
+pub mod export;
 mod fault;
 mod init;
 mod inspect;
@@ -26,4 +27,4 @@ pub use worker::{Interrupt, run_worker};
 
 /// Raised by hand when a change of this crate or of the graphs makes other numbers; results of another
 /// value are not reused.
-pub const NUMERICS: u32 = 2;
+pub const NUMERICS: u32 = 3;

@@ -16,6 +16,8 @@ pub(crate) enum Purpose {
     Mask,
     /// Which training samples are the validation set.
     Split,
+    /// Which training samples are evaluated like the test set.
+    Seen,
 }
 
 /// The stream for a purpose, a seed and two coordinates.
@@ -26,6 +28,7 @@ pub(crate) fn stream(purpose: Purpose, seed: u64, a: u64, b: u64) -> ChaCha8Rng 
         Purpose::Augment => b"augment",
         Purpose::Mask => b"mask",
         Purpose::Split => b"split",
+        Purpose::Seen => b"seen",
     };
     let mut hasher = blake3::Hasher::new();
     for number in [seed, a, b] {

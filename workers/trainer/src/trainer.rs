@@ -185,7 +185,7 @@ impl Trainer {
     }
 
     /// Adds the metrics of the weights after `step` updates; false where they are not finite. On the way the
-    /// validation set alone is measured if there is one; at the end every set is.
+    /// validation set alone is measured if there is one; at the end every set is, and training samples like them.
     fn evaluate(
         &mut self,
         step: u64,
@@ -196,7 +196,8 @@ impl Trainer {
         let sets = &self.prepared.sets;
         let with_test = last || sets.validation.is_none();
         let test = sets.test.as_ref().filter(|_| with_test);
-        for (name, set) in [("validation", sets.validation.as_ref()), ("test", test)] {
+        let seen = sets.seen.as_ref().filter(|_| last);
+        for (name, set) in [("validation", sets.validation.as_ref()), ("test", test), ("seen", seen)] {
             let Some(set) = set else { continue };
             let values = measure(&mut self.buffers, &self.prepared, set)?;
             // The loss comes first; perplexity may overflow where it does not.

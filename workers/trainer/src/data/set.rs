@@ -36,6 +36,8 @@ pub(crate) struct Sets {
     pub(crate) train: Subset,
     pub(crate) validation: Option<Subset>,
     pub(crate) test: Option<Subset>,
+    /// Training samples, about as many as are tested, that are evaluated in the same way at the end.
+    pub(crate) seen: Option<Subset>,
     /// BLAKE3 over the content of all files, in hexadecimal.
     pub(crate) hash: String,
 }
@@ -64,7 +66,16 @@ pub(crate) fn load(data: &Data) -> Result<Sets, Fault> {
             alike(&set.samples, &train.samples, at)?;
         }
     }
-    Ok(Sets { train, validation, test, hash: hasher.finalize().to_hex().to_string() })
+    let seen = test.as_ref().or(validation.as_ref()).map(|held_out| seen(&train, held_out, data.split_seed));
+    Ok(Sets { train, validation, test, seen, hash: hasher.finalize().to_hex().to_string() })
+}
+
+/// As many training samples as were held out, in the file's order.
+fn seen(train: &Subset, held_out: &Subset, seed: u64) -> Subset {
+    let mut indices = shuffled(train.indices.clone(), stream(Purpose::Seen, seed, 0, 0));
+    indices.truncate(held_out.indices.len());
+    indices.sort_unstable();
+    Subset { samples: Arc::clone(&train.samples), indices }
 }
 
 /// Whether a set has the same inputs as the training set.
