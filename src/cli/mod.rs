@@ -1,6 +1,7 @@
 //! The command line: one file per verb, each arguments → call → render. Data goes to standard output,
 //! everything else to standard error.
 
+mod data;
 mod export_model;
 mod failure;
 mod gc;
@@ -90,6 +91,8 @@ enum Command {
     List(list::Args),
     /// Query the store, read-only
     Sql(sql::Args),
+    /// Look at the data of a spec without training
+    Data(data::Args),
     /// Look at a model without training it
     Model(model::Args),
     /// Delete what nothing needs any longer: left-over checkpoints, rate tables, old logs
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Gc(args) => gc::run(&global, &args),
         Command::List(args) => list::run(&global, &args),
         Command::Sql(args) => sql::run(&global, &args),
+        Command::Data(args) => data::run(&global, &args),
         Command::Model(args) => model::run(&global, &args),
         Command::Runtime(args) => runtime::run(&global, &args),
         Command::Worker => worker::run(),

@@ -90,7 +90,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     })
 }
 
-fn read_spec(path: &Path) -> Result<String, Failure> {
+pub(super) fn read_spec(path: &Path) -> Result<String, Failure> {
     let unreadable = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
     let metadata = fs::metadata(path).map_err(|error| unreadable(format!("cannot be opened: {error}")))?;
     if !metadata.is_file() {

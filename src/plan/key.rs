@@ -1,7 +1,7 @@
 //! A trial's key: the hash of everything that decides its result, and of nothing else.
 
 use serde_json::{Value, json};
-use sweep_wire::{CrossEntropy, Facts, Inputs, Job, Loss, Optimizer, Source, Validation};
+use sweep_wire::{Columns, CrossEntropy, Facts, Inputs, Job, Loss, Names, Optimizer, Source, Validation};
 
 use super::PlannedTrial;
 
@@ -59,6 +59,8 @@ fn options(job: &Job) -> impl Iterator<Item = (String, Value)> {
         ("clip_norm", json!(job.clip_norm)),
         ("ema", json!(job.ema)),
         ("inputs", inputs(job)),
+        ("label_noise", json!(job.data.label_noise)),
+        ("drift", json!(job.data.drift)),
     ];
     all.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value))
 }
@@ -87,18 +89,26 @@ fn optimizer(job: &Job) -> Value {
     value
 }
 
-/// Which array is which input, in the training, validation and test sets; null where all are images.
+/// Which array is which input, in the training, validation and test sets; null where there is one without a name.
 fn inputs(job: &Job) -> Value {
     let validation = match &job.data.validation {
         Some(Validation::Files(source)) => Some(source),
         Some(Validation::Share(_)) | None => None,
     };
     let names = |source: Option<&Source>| match source {
-        None | Some(Source::Images(_)) => Value::Null,
         Some(Source::Arrays(arrays)) => match &arrays.inputs {
             Inputs::One(_) => json!([]),
             Inputs::Named(paths) => json!(paths.keys().collect::<Vec<_>>()),
         },
+        Some(Source::Npz(npz)) => match &npz.inputs {
+            Names::One(_) => json!([]),
+            Names::Named(names) => json!(names.keys().collect::<Vec<_>>()),
+        },
+        Some(Source::Parquet(parquet)) => match &parquet.inputs {
+            Columns::One(_) => json!([]),
+            Columns::Named(names) => json!(names.keys().collect::<Vec<_>>()),
+        },
+        _ => Value::Null,
     };
     let sets = [Some(&job.data.train), validation, job.data.test.as_ref()].map(names);
     if sets.iter().all(Value::is_null) { Value::Null } else { json!(sets) }

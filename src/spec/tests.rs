@@ -172,8 +172,11 @@ fn a_full_spec_is_read_whole() {
             test: Some(images("/data/test.gz", "sweeps/../test-labels.gz")),
             normalize: Some(Normalize { mean: vec![0.286], std: vec![0.353] }),
             augment: vec![Augment::RandomCrop { padding: 2 }, Augment::HorizontalFlip],
+            label_noise: None,
+            drift: None,
             shuffle: false,
             split_seed: 7,
+            memory: 1 << 30,
         },
         training: Training {
             batch_size: 128,

@@ -1,6 +1,7 @@
 //! The program as people use it: real specs, real training, real files.
 
 mod bad;
+mod data;
 mod export;
 mod life;
 mod model;

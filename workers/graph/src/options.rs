@@ -19,6 +19,8 @@ pub struct StepOptions {
     pub accumulate: u32,
     /// Decay of the moving average of the parameters that evaluations see.
     pub ema: Option<f64>,
+    /// Targets of the training step are a share of each class, `[batch, classes]`, instead of a class.
+    pub soft_targets: bool,
     /// Which operators the graph may end in.
     pub lowering: Lowering,
 }
@@ -34,6 +36,7 @@ impl StepOptions {
             clip_norm: None,
             accumulate: 1,
             ema: None,
+            soft_targets: false,
             lowering: Lowering::Cpu,
         }
     }

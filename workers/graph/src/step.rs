@@ -12,6 +12,7 @@ use crate::state::{Feed, Fresh, Mask, State, StateKind};
 use crate::tensor::DType;
 use crate::{GraphError, Lowering, Model, Probe, StepOptions};
 use std::collections::{HashMap, HashSet};
+use sweep_wire::Loss;
 
 /// A training step as an ONNX model. With accumulation it is one pass of several that make a step.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +54,9 @@ pub fn training_step(model: &Model, probe: &Probe, options: &StepOptions) -> Res
         forward(model, probe, Mode::Training)?;
     let shape = graph.shape(output).to_vec();
     let mut target = loss::target(&options.loss, &shape, &model.output().name, options.batch)?;
+    if options.soft_targets {
+        target = loss::soft_target(&options.loss, &shape, target)?;
+    }
     target.name = unique(&mut taken, &target.name);
     let classes = loss::classes(&options.loss, &shape);
     let target_in = graph.input(&target.name, target.dtype, &target.shape);
@@ -62,7 +66,12 @@ pub fn training_step(model: &Model, probe: &Probe, options: &StepOptions) -> Res
         momentum: optimizer::scalar_input(&mut graph, &momentum),
         count: optimizer::scalar_input(&mut graph, &count),
     };
-    let terms = loss::terms(&mut graph, &options.loss, output, target_in)?;
+    let terms = match &options.loss {
+        Loss::CrossEntropy(loss) if options.soft_targets => {
+            loss::soft_terms(&mut graph, loss, output, target_in)
+        }
+        loss => loss::terms(&mut graph, loss, output, target_in)?,
+    };
     let (mean, seed) = loss::mean(&mut graph, &terms);
     let trained = |held: &&Held| held.kind == StateKind::Parameter;
     let parameters: Vec<Value> = held.iter().filter(trained).map(|held| held.value).collect();

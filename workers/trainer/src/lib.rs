@@ -19,6 +19,7 @@ pub mod runtime;
 mod trainer;
 mod worker;
 
+pub use data::{ArrayInspection, DataInspection, SetInspection, inspect_data};
 pub use engine::{Engine, EngineError, Graph};
 pub use fault::Fault;
 pub use inspect::{Inspection, Operator, Port, Request, Tensor, inspect};

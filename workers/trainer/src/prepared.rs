@@ -2,15 +2,16 @@
 
 use std::{fs, path::Path};
 
+use rand_distr::Beta;
 use sweep_graph::{
     DType, EvalGraph, Feed, GraphError, Lowering, Model, Port, Probe, Selection, StateKind, StepGraph,
     StepOptions, Tensor, TensorData,
 };
-use sweep_wire::{Contents, CrossEntropy, Facts, Job, Loss};
+use sweep_wire::{Augment, Contents, CrossEntropy, Facts, Job, Loss};
 
 use crate::{
     NUMERICS,
-    data::{Array, Batcher, Images, Layout, Room, Sets, Source, check_labels, load},
+    data::{Array, Batcher, Drifting, Images, Kind, Layout, Mixup, Room, Sets, Source, check_labels, load},
     engine::Engine,
     fault::Fault,
     probe::{run, zeros},
@@ -25,6 +26,8 @@ pub(crate) struct Prepared {
     pub(crate) evaluation: EvalGraph,
     pub(crate) sets: Sets,
     pub(crate) batcher: Batcher,
+    /// The training samples by class, where their proportions drift.
+    pub(crate) drifting: Option<Drifting>,
     model_hash: String,
 }
 
@@ -36,7 +39,7 @@ pub(crate) fn prepare(engine: &Engine, job: &Job) -> Result<Prepared, Fault> {
     let batch = job.batch_size as usize;
     let (bytes, model) = read_model(job)?;
     let sets = load(&job.data)?;
-    let (batcher, feeds) = feeds(&model, &sets, job)?;
+    let (mut batcher, feeds) = feeds(&model, &sets, job)?;
     let count = sets.train.indices.len();
     let needed = batch * job.accumulate as usize;
     if count < needed {
@@ -47,32 +50,88 @@ pub(crate) fn prepare(engine: &Engine, job: &Job) -> Result<Prepared, Fault> {
     let probe = probe(engine, &model, &batcher, &sets, &feeds)?;
     let options = StepOptions {
         batch,
-        loss: effective(&job.model.loss, &sets),
+        loss: effective(&job.model.loss, &sets)?,
         optimizer: job.optimizer,
         no_decay: job.no_decay.clone(),
         clip_norm: job.clip_norm,
         accumulate: job.accumulate,
         ema: job.ema,
+        soft_targets: mixup(job).is_some(),
         lowering: Lowering::Cpu,
     };
     let refused = |error: GraphError| refused(job, &error);
     let step = sweep_graph::training_step(&model, &probe, &options).map_err(refused)?;
     let evaluation = sweep_graph::evaluation(&model, &probe, &options).map_err(refused)?;
-    check_labels(&sets, job, &step.target, step.classes)?;
+    check_labels(&sets, job, &evaluation.target, step.classes)?;
+    let classes = step.classes.filter(|_| evaluation.target.shape.len() == 1);
+    let drifting = disturb(&mut batcher, &sets, job, classes)?;
     let model_hash = blake3::hash(&bytes).to_hex().to_string();
-    Ok(Prepared { step, evaluation, sets, batcher, model_hash })
+    Ok(Prepared { step, evaluation, sets, batcher, drifting, model_hash })
+}
+
+/// α of the job's mixup, if it has one.
+fn mixup(job: &Job) -> Option<f64> {
+    job.data.augment.iter().find_map(|augment| match augment {
+        Augment::Mixup { alpha } => Some(*alpha),
+        _ => None,
+    })
+}
+
+/// Sets up what spoils labels, blends samples and moves class proportions; `classes` is how many there are where each
+/// sample has one.
+fn disturb(
+    batcher: &mut Batcher,
+    sets: &Sets,
+    job: &Job,
+    classes: Option<usize>,
+) -> Result<Option<Drifting>, Fault> {
+    let data = &job.data;
+    let per_sample = |key: &str| {
+        let fault = Fault::new(key, "samples have no class each, so this has nothing to work on");
+        classes.ok_or_else(|| fault.hint("it goes with `loss: cross_entropy` and one label per sample"))
+    };
+    if let Some(noise) = data.label_noise {
+        batcher.noise = Some((noise, per_sample("data.label_noise")?));
+    }
+    if let Some(alpha) = mixup(job) {
+        let wrong = |error| Fault::new("data.augment", format!("alpha of mixup: {error}"));
+        if batcher.sources.iter().any(|source| source.images.is_none()) {
+            return Err(Fault::new(
+                "data.augment",
+                "the model's inputs hold integers, which cannot be blended",
+            ));
+        }
+        batcher.mixup = Some(Mixup { beta: Beta::new(alpha, alpha).map_err(wrong)?, classes });
+    }
+    let Some(drift) = data.drift else { return Ok(None) };
+    let drifting = Drifting::new(drift, &sets.train, per_sample("data.drift")?);
+    drifting.map(Some).map_err(|error| unreadable(&error))
+}
+
+/// Samples that could be read before.
+fn unreadable(error: &std::io::Error) -> Fault {
+    Fault::new("data", format!("the samples cannot be read: {error}"))
 }
 
 /// The loss with its ignored index where targets hold it, and without where none does: looking for it costs time.
-fn effective(loss: &Loss, sets: &Sets) -> Loss {
+fn effective(loss: &Loss, sets: &Sets) -> Result<Loss, Fault> {
     let sets = [Some(&sets.train), sets.validation.as_ref(), sets.test.as_ref()];
     let mut loss = loss.clone();
     if let Loss::CrossEntropy(options) | Loss::TokenCrossEntropy(options) = &mut loss {
         let ignored = ignored(options);
-        let held = sets.into_iter().flatten().any(|set| set.samples.labels.holds(ignored));
+        let mut held = false;
+        for set in sets.into_iter().flatten().filter(|set| may_hold(set.samples.labels.kind, ignored)) {
+            let see = |_, labels: crate::data::Sample<'_>| labels.wholes(|_, label| held |= label == ignored);
+            set.samples.labels.each(set.samples.count, see).map_err(|error| unreadable(&error))?;
+        }
         options.ignore_index = held.then_some(ignored);
     }
-    loss
+    Ok(loss)
+}
+
+/// Whether labels of this type can have this value.
+fn may_hold(kind: Kind, value: i64) -> bool {
+    kind.is_whole() && (value >= 0 || matches!(kind, Kind::I8 | Kind::I16 | Kind::I32 | Kind::I64))
 }
 
 /// The index of targets that count nothing, as PyTorch has it unless told.
@@ -180,7 +239,7 @@ fn feeds(model: &Model, sets: &Sets, job: &Job) -> Result<(Batcher, Vec<Feed>), 
             "the model's input holds integers, which are neither normalised nor augmented",
         ));
     }
-    Ok((Batcher { sources }, feeds))
+    Ok((Batcher { sources, mixup: None, noise: None }, feeds))
 }
 
 /// How an array fills an input.
@@ -203,7 +262,7 @@ fn feed(port: &Port, array: &Array, job: &Job) -> Result<(Option<Images>, Feed),
         let key = if matches!(job.data.train, sweep_wire::Source::Images(_)) { "images" } else { "inputs" };
         return Err(Fault::new(format!("data.train.{key}"), message));
     };
-    if port.dtype != DType::F32 && !array.is_whole() {
+    if port.dtype != DType::F32 && !array.kind.is_whole() {
         let message = format!("samples are floats, but the model's input `{}` takes integers", port.name);
         return Err(Fault::new("data.train.inputs", message));
     }
@@ -222,7 +281,7 @@ fn probe(
 ) -> Result<Probe, Fault> {
     let mut inputs: Vec<Tensor> = feeds.iter().map(zeros).collect();
     let mut rooms: Vec<Room<'_>> = inputs.iter_mut().map(room).collect();
-    batcher.inputs(&sets.train, 0, &mut rooms);
+    batcher.inputs(&sets.train, 0, &mut rooms).map_err(|error| unreadable(&error))?;
     run(engine, model, feeds, &inputs)
 }
 

@@ -18,6 +18,12 @@ pub(crate) enum Purpose {
     Split,
     /// Which training samples are evaluated like the test set.
     Seen,
+    /// What sample `b` is blended with in epoch `a`.
+    Mixup,
+    /// Whether the label of sample `b` is spoiled.
+    Noise,
+    /// Which sample has place `b` in epoch `a` while class proportions drift.
+    Drift,
 }
 
 /// The stream for a purpose, a seed and two coordinates.
@@ -29,6 +35,9 @@ pub(crate) fn stream(purpose: Purpose, seed: u64, a: u64, b: u64) -> ChaCha8Rng 
         Purpose::Mask => b"mask",
         Purpose::Split => b"split",
         Purpose::Seen => b"seen",
+        Purpose::Mixup => b"mixup",
+        Purpose::Noise => b"noise",
+        Purpose::Drift => b"drift",
     };
     let mut hasher = blake3::Hasher::new();
     for number in [seed, a, b] {

@@ -10,7 +10,7 @@ use sweep_graph::{Metric, momentum};
 use sweep_wire::{Facts, Job, Point, Run, Which};
 
 use crate::{
-    data::{Order, Subset},
+    data::{Ahead, Batch, Order, Subset, ahead},
     engine::{Engine, EngineError},
     fault::Fault,
     prepared::{Prepared, prepare},
@@ -122,111 +122,162 @@ impl Trainer {
     /// Trains one trial to its last step, from its first or from where its last checkpoint left it.
     ///
     /// # Errors
-    /// ONNX Runtime failed.
+    /// ONNX Runtime failed, or samples could not be read.
     pub fn train(
         &mut self,
         run: &Run,
         table: &Table,
         report: &mut dyn FnMut(Said) -> Control,
     ) -> Result<(Outcome, f64), EngineError> {
+        let Self { job, prepared, buffers, .. } = self;
         let mut keeper = Keeper::new(run.keep.as_ref());
-        let Beginning { step: first, damaged } = keeper.resume(run.steps, &mut self.buffers, &self.prepared);
+        let Beginning { step: first, damaged } = keeper.resume(run.steps, buffers, prepared);
         if first == 0 {
-            self.buffers.reset(&self.prepared.step, self.job.model.init, run.seed);
+            buffers.reset(&prepared.step, job.model.init, run.seed);
         }
-        report(Said::Began { step: first, state_bytes: keeper.bytes(&self.prepared), damaged });
-        let mut order = Order::new(run.seed, self.job.data.shuffle);
-        let mut progress = Progress::new();
+        report(Said::Began { step: first, state_bytes: keeper.bytes(prepared), damaged });
+        let mut order = Order::new(run.seed, job.data.shuffle, prepared.drifting.as_ref());
+        let (batch_size, passes) = (job.batch_size as usize, job.accumulate as usize);
+        let (sets, batcher) = (&prepared.sets, &prepared.batcher);
+        let fill = |number: u64, batch: &mut Batch| {
+            let (step, pass) = (first + number / passes as u64, (number % passes as u64) as usize);
+            if step >= run.steps {
+                return Ok(false);
+            }
+            let samples = order.batch(&sets.train, batch_size, (step, pass, passes));
+            let (mut inputs, mut target, _) = batch.rooms();
+            batcher.train(&sets.train, samples, run.seed, (&mut inputs, &mut target)).map(|()| true)
+        };
+        let trial = Trial { job, prepared, buffers, keeper, progress: Progress::new(), run, table };
+        ahead((&prepared.step.inputs, &prepared.step.target), fill, |batches| {
+            trial.train(first, batches, report)
+        })
+    }
+}
+
+/// A trial at work.
+struct Trial<'a> {
+    job: &'a Job,
+    prepared: &'a Prepared,
+    buffers: &'a mut Buffers,
+    keeper: Keeper<'a>,
+    progress: Progress,
+    run: &'a Run,
+    table: &'a Table,
+}
+
+impl Trial<'_> {
+    fn train(
+        mut self,
+        first: u64,
+        batches: &Ahead,
+        report: &mut dyn FnMut(Said) -> Control,
+    ) -> Result<(Outcome, f64), EngineError> {
+        let run = self.run;
         for step in first..run.steps {
             let control = report(Said::Nothing);
-            if control == Control::Stop || (control == Control::Continue && keeper.is_due(step)) {
-                progress.report(step, report);
-                keeper.save(step, &self.buffers, &self.prepared).map(&mut *report);
+            if control == Control::Stop || (control == Control::Continue && self.keeper.is_due(step)) {
+                self.progress.report(step, report);
+                self.keeper.save(step, self.buffers, self.prepared).map(&mut *report);
             }
             if control != Control::Continue {
-                return Ok((Outcome::Stopped, progress.seconds()));
+                return Ok((Outcome::Stopped, self.progress.seconds()));
             }
-            if run.evaluate.contains(&step) && !self.evaluate(step, false, &mut keeper, &mut progress)? {
-                return Ok((diverge(step, &mut progress, report), progress.seconds()));
+            if run.evaluate.contains(&step) && !self.evaluate(step, false)? {
+                return Ok(self.diverge(step, report));
             }
             let started = Instant::now();
-            let loss = self.step(run.seed, step, table, &mut order)?;
-            progress.stepped(started.elapsed());
+            let loss = self.step(step, batches)?;
+            self.progress.stepped(started.elapsed());
             if !loss.is_finite() {
-                return Ok((diverge(step, &mut progress, report), progress.seconds()));
+                return Ok(self.diverge(step, report));
             }
             if step % run.log_every == 0 || step + 1 == run.steps {
-                progress.points.push(Point { name: "train/loss".to_owned(), step, value: loss });
+                self.progress.points.push(Point { name: "train/loss".to_owned(), step, value: loss });
             }
-            progress.report_if_due(step + 1, loss, table.rate(step), report);
+            self.progress.report_if_due(step + 1, loss, self.table.rate(step), report);
         }
-        if !self.evaluate(run.steps, true, &mut keeper, &mut progress)? {
-            return Ok((diverge(run.steps, &mut progress, report), progress.seconds()));
+        if !self.evaluate(run.steps, true)? {
+            return Ok(self.diverge(run.steps, report));
         }
-        progress.report(run.steps, report);
-        for said in keeper.finish(run.steps, &self.buffers, &self.prepared)? {
+        self.progress.report(run.steps, report);
+        for said in self.keeper.finish(run.steps, self.buffers, self.prepared)? {
             report(said);
         }
-        Ok((Outcome::Done, progress.seconds()))
+        Ok((Outcome::Done, self.progress.seconds()))
+    }
+
+    fn diverge(&mut self, step: u64, report: &mut dyn FnMut(Said) -> Control) -> (Outcome, f64) {
+        self.progress.report(step, report);
+        (Outcome::Diverged { step }, self.progress.seconds())
     }
 
     /// All passes of one step; the mean of their losses before the update.
-    fn step(&mut self, seed: u64, step: u64, table: &Table, order: &mut Order) -> Result<f64, EngineError> {
-        let (batch, passes) = (self.job.batch_size as usize, self.job.accumulate as usize);
-        let momentum = table.momentum(step).unwrap_or_else(|| momentum(&self.job.optimizer));
+    fn step(&mut self, step: u64, batches: &Ahead) -> Result<f64, EngineError> {
+        let passes = u64::from(self.job.accumulate);
+        let (rate, seed) = (self.table.rate(step), self.run.seed);
+        let momentum = self.table.momentum(step).unwrap_or_else(|| momentum(&self.job.optimizer));
         let mut total = 0.0;
         for pass in 0..passes {
-            let samples = order.batch(&self.prepared.sets.train, batch, (step, pass, passes));
-            let (pass, passes) = (pass as u64, passes as u64);
-            let pass = Pass { seed, step, pass, passes, rate: table.rate(step), momentum };
-            total += f64::from(self.buffers.step(&self.prepared, samples, pass)?);
+            let pass = Pass { seed, step, pass, passes, rate, momentum };
+            let loss =
+                batches.next(|batch| self.buffers.step(self.prepared, batch, pass)).map_err(unreadable)?;
+            let loss = loss.ok_or_else(|| EngineError("there are no more batches".to_owned()))?;
+            total += f64::from(loss?);
         }
         Ok(total / passes as f64)
     }
 
     /// Adds the metrics of the weights after `step` updates; false where they are not finite. On the way the
     /// validation set alone is measured if there is one; at the end every set is, and training samples like them.
-    fn evaluate(
-        &mut self,
-        step: u64,
-        last: bool,
-        keeper: &mut Keeper<'_>,
-        Progress { points, .. }: &mut Progress,
-    ) -> Result<bool, EngineError> {
+    fn evaluate(&mut self, step: u64, last: bool) -> Result<bool, EngineError> {
         let sets = &self.prepared.sets;
         let with_test = last || sets.validation.is_none();
         let test = sets.test.as_ref().filter(|_| with_test);
         let seen = sets.seen.as_ref().filter(|_| last);
         for (name, set) in [("validation", sets.validation.as_ref()), ("test", test), ("seen", seen)] {
             let Some(set) = set else { continue };
-            let values = measure(&mut self.buffers, &self.prepared, set)?;
+            let values = measure(self.buffers, self.prepared, set)?;
             // The loss comes first; perplexity may overflow where it does not.
             if !values[0].is_finite() {
                 return Ok(false);
             }
             for (metric, value) in self.prepared.evaluation.metrics.iter().zip(values) {
                 if value.is_finite() {
-                    points.push(Point { name: format!("{name}/{}", metric.name), step, value });
+                    let name = format!("{name}/{}", metric.name);
+                    self.progress.points.push(Point { name, step, value });
                 }
             }
         }
-        keeper.evaluated(step, points, &self.buffers, &self.prepared)?;
+        self.keeper.evaluated(step, &self.progress.points, self.buffers, self.prepared)?;
         Ok(true)
     }
 }
 
-fn diverge(step: u64, progress: &mut Progress, report: &mut dyn FnMut(Said) -> Control) -> Outcome {
-    progress.report(step, report);
-    Outcome::Diverged { step }
+fn unreadable(error: std::io::Error) -> EngineError {
+    EngineError(format!("samples cannot be read: {error}"))
 }
 
 /// Each metric over all samples of a set, each counted once.
 fn measure(buffers: &mut Buffers, prepared: &Prepared, set: &Subset) -> Result<Vec<f64>, EngineError> {
     let metrics = &prepared.evaluation.metrics;
     let mut totals = vec![[0.0; 2]; metrics.len()];
-    for start in (0..set.indices.len()).step_by(prepared.step.target.shape[0]) {
-        buffers.evaluate(prepared, set, start, &mut totals)?;
-    }
+    let evaluation = &prepared.evaluation;
+    let size = evaluation.target.shape[0];
+    let fill = |number: u64, batch: &mut Batch| {
+        let start = number as usize * size;
+        let (mut inputs, mut target, valid) = batch.rooms();
+        prepared.batcher.evaluate(set, start, (&mut inputs, &mut target), valid)?;
+        Ok(start < set.indices.len())
+    };
+    ahead((&evaluation.inputs, &evaluation.target), fill, |batches| {
+        while let Some(done) =
+            batches.next(|batch| buffers.evaluate(batch, &mut totals)).map_err(unreadable)?
+        {
+            done?;
+        }
+        Ok::<_, EngineError>(())
+    })?;
     let mean = |[sum, weight]: [f64; 2]| sum / weight;
     let value = |(metric, total): (&Metric, [f64; 2])| match metric.exponential {
         true => mean(total).exp(),

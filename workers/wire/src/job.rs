@@ -1,11 +1,11 @@
 //! What is to be trained. A [`Job`] is what a warm worker keeps between trials (model, data, graph);
 //! a [`Run`] is what differs from trial to trial.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::TablePath;
+use crate::{Data, TablePath};
 
 /// A model, its data and how a step is made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -226,76 +226,4 @@ pub struct ScheduleFreeSgd {
     /// Where between the fast sequence (0) and the average (1) gradients are taken.
     pub momentum: f64,
     pub weight_decay: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Data {
-    pub train: Source,
-    pub validation: Option<Validation>,
-    pub test: Option<Source>,
-    /// Applied after 8-bit values were divided by 255.
-    pub normalize: Option<Normalize>,
-    pub augment: Vec<Augment>,
-    /// Whether each epoch has an order of its own.
-    pub shuffle: bool,
-    /// Decides which training samples become the validation set, for all trials alike.
-    pub split_seed: u64,
-}
-
-/// Where samples and their targets are.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Source {
-    Images(Images),
-    Arrays(Arrays),
-}
-
-/// Images and their class indices, as IDX files, gzipped or not.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Images {
-    pub images: PathBuf,
-    pub labels: PathBuf,
-}
-
-/// Arrays as NumPy's `.npy` files, their first axis the samples.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Arrays {
-    pub inputs: Inputs,
-    pub labels: PathBuf,
-}
-
-/// One array for the model's only input, or one for each by its name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Inputs {
-    One(PathBuf),
-    Named(BTreeMap<String, PathBuf>),
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Validation {
-    /// This share of the training samples, rounded to the nearest sample.
-    Share(f64),
-    Files(Source),
-}
-
-/// Per channel: `(x − mean) / std`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Normalize {
-    pub mean: Vec<f32>,
-    pub std: Vec<f32>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Augment {
-    /// Zero-pad (before normalisation: black) by this many pixels on each side, then crop back at a random place.
-    RandomCrop { padding: u32 },
-    /// Mirror left and right, with probability one half.
-    HorizontalFlip,
 }

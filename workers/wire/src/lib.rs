@@ -4,11 +4,16 @@
 //! Enter at [`ToWorker`] and [`FromWorker`]. A worker is any program that speaks this; the scheduler
 //! trusts none of it further than the types say.
 
+mod data;
 mod job;
 
+pub use data::{
+    Arrays, Augment, Cifar10, Cifar100, Cifar100Labels, Columns, Csv, Data, Drift, Folder, Images, Inputs,
+    LabelNoise, Names, Normalize, Npz, Parquet, Source, Text, TokenType, Tokens, Validation,
+};
 pub use job::{
-    Adam, Arrays, Augment, BceWithLogits, Best, CrossEntropy, Data, Every, Images, Init, Inputs, Job, Keep,
-    Lion, Loss, Model, Normalize, Optimizer, RmsProp, Run, ScheduleFreeSgd, Sgd, Source, Validation,
+    Adam, BceWithLogits, Best, CrossEntropy, Every, Init, Job, Keep, Lion, Loss, Model, Optimizer, RmsProp,
+    Run, ScheduleFreeSgd, Sgd,
 };
 
 use std::path::PathBuf;

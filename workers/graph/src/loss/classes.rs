@@ -76,6 +76,27 @@ pub(super) fn terms(
     Ok(Terms { losses, weights, slope, counts })
 }
 
+/// The terms for logits `[batch, classes]` against a share of each class, as `torch.nn.CrossEntropyLoss` has them for
+/// probabilities: shares are smoothed like single classes.
+pub(super) fn soft(graph: &mut Graph, options: &CrossEntropy, logits: Value, shares: Value) -> Terms {
+    let shape = graph.shape(logits).to_vec();
+    let log = graph.op(Op::new("LogSoftmax").with("axis", Attr::Int(1)), &[logits], &shape);
+    let mut spread = shares;
+    if options.label_smoothing != 0.0 {
+        let kept = graph.scale(shares, 1.0 - options.label_smoothing);
+        let share = graph.scalar(options.label_smoothing / shape[1] as f64);
+        spread = graph.add(kept, share);
+    }
+    let picked = graph.mul(log, spread);
+    let likelihood = graph.sum(picked, &[1]);
+    let losses = graph.unary("Neg", likelihood);
+    let probability = graph.unary("Exp", log);
+    let mass = graph.reduce("ReduceSum", spread, &[1], true);
+    let probability = graph.mul(probability, mass);
+    let slope = graph.sub(probability, spread);
+    Terms { losses, weights: None, slope, counts: vec![] }
+}
+
 /// Labels with a valid class in place of what is ignored, and 1 where a label counts; nothing if all do.
 fn counted(graph: &mut Graph, options: &CrossEntropy, labels: Value) -> (Value, Option<Value>) {
     let Some(ignored) = options.ignore_index else { return (labels, None) };

@@ -7,7 +7,7 @@ use crate::GraphError;
 use crate::graph::{Graph, Value};
 use crate::state::Feed;
 use crate::tensor::DType;
-use sweep_wire::Loss;
+use sweep_wire::{CrossEntropy, Loss};
 
 /// A loss before it is averaged; each entry has a term per sample, pixel, token or output.
 pub(crate) struct Terms {
@@ -50,6 +50,27 @@ pub(crate) fn target(loss: &Loss, shape: &[usize], name: &str, batch: usize) -> 
         Loss::Mse | Loss::L1 | Loss::Huber { .. } | Loss::BceWithLogits(_) => (DType::F32, shape.to_vec()),
     };
     Ok(Feed { name: "labels".to_owned(), dtype, shape })
+}
+
+/// The target of `loss` where it is a share of each class. Other losses have numbers for targets, which can be blended
+/// as they are.
+pub(crate) fn soft_target(loss: &Loss, shape: &[usize], hard: Feed) -> Result<Feed, GraphError> {
+    match loss {
+        Loss::CrossEntropy(options)
+            if shape.len() == 2 && options.class_weights.is_empty() && options.ignore_index.is_none() =>
+        {
+            Ok(Feed { dtype: DType::F32, shape: shape.to_vec(), ..hard })
+        }
+        Loss::CrossEntropy(_) | Loss::TokenCrossEntropy(_) => Err(GraphError::Loss(
+            "blended targets need one label per sample, without class weights or ignored labels".to_owned(),
+        )),
+        _ => Ok(hard),
+    }
+}
+
+/// As [`terms`], for a [`soft_target`] of a cross-entropy.
+pub(crate) fn soft_terms(graph: &mut Graph, options: &CrossEntropy, output: Value, target: Value) -> Terms {
+    classes::soft(graph, options, output, target)
 }
 
 /// The number of classes that targets choose from, where they do.

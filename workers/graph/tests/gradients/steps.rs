@@ -5,7 +5,7 @@ use crate::onnx::{Attr, Builder};
 use crate::runtime;
 use proptest::prelude::*;
 use sweep_graph::{Fresh, StateKind, Tensor, TensorData, evaluation, training_step};
-use sweep_wire::{Optimizer, Sgd};
+use sweep_wire::{CrossEntropy, Loss, Optimizer, Sgd};
 
 /// Normalisation straight on the input, then one matrix: small enough to follow by hand.
 fn normed(batch: usize) -> (Vec<u8>, Tensor) {
@@ -170,4 +170,58 @@ fn dropout_is_a_mask_while_training_and_nothing_in_evaluation() {
         assert_eq!(found["next:w"], w, "a gradient passed through a mask of zeros");
         evaluation(&model, &probe, &options(2, PLAIN)).unwrap();
     }
+}
+
+/// Numbers of `torch.nn.CrossEntropyLoss(label_smoothing=…)` for probabilities as targets, in double precision.
+#[test]
+fn shares_of_classes_are_targets_too() {
+    let scores = Tensor::f32(&[2, 3], vec![0.5, -1.0, 2.0, 1.5, 0.25, -0.75]);
+    let eye = Tensor::f32(&[3, 3], vec![1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+    let shares = Tensor::f32(&[2, 3], vec![0.7, 0.3, 0.0, 0.0, 0.45, 0.55]);
+    let bytes =
+        Builder::new(17, &[2, 3]).tensor("w", &eye).node("MatMul", &["x", "w"], &["y"], &[]).build("y");
+    let (model, probe) = load(&bytes, &scores);
+    let smooth = [
+        -0.2440214705966483,
+        -0.13211038003132294,
+        0.3761318506279713,
+        0.3425535039088658,
+        -0.1162483646678409,
+        -0.22630513924102497,
+    ];
+    let plain = [
+        -0.2623548039299816,
+        -0.13044371336465627,
+        0.39279851729463794,
+        0.35922017057553246,
+        -0.12208169800117423,
+        -0.23713847257435827,
+    ];
+    for (label_smoothing, loss, slope) in [(0.0, 2.1609919530321906, plain), (0.1, 2.106825286365524, smooth)]
+    {
+        let mut options = options(2, PLAIN);
+        options.loss = Loss::CrossEntropy(CrossEntropy { label_smoothing, ..CrossEntropy::default() });
+        options.soft_targets = true;
+        let step = training_step(&model, &probe, &options).unwrap();
+        assert_eq!(step.target.shape, [2, 3]);
+        let one = Tensor { shape: vec![], data: TensorData::F64(vec![1.0]) };
+        let mut inputs = vec![("x", &scores), ("w", &eye), ("labels", &shares)];
+        inputs.extend(["rate", "momentum", "count"].map(|name| (name, &one)));
+        let found = runtime::run(&step.bytes, &inputs);
+        close(floats(&found["loss"])[0].into(), loss, "loss");
+        for (row, column) in (0..9).map(|place| (place / 3, place % 3)) {
+            let gradient: f64 = (0..2)
+                .map(|sample| f64::from(floats(&scores)[sample * 3 + row]) * slope[sample * 3 + column])
+                .sum();
+            let before = f64::from(floats(&eye)[row * 3 + column]);
+            close(floats(&found["next:w"])[row * 3 + column].into(), before - gradient, "weight");
+        }
+    }
+    let mut options = options(2, PLAIN);
+    options.loss =
+        Loss::CrossEntropy(CrossEntropy { class_weights: vec![1.0, 2.0, 3.0], ..CrossEntropy::default() });
+    options.soft_targets = true;
+    assert!(
+        training_step(&model, &probe, &options).unwrap_err().to_string().contains("without class weights")
+    );
 }

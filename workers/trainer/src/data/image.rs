@@ -1,9 +1,11 @@
 //! Images → floats: 8-bit values divided by 255, augmentation, normalisation.
 
+use std::io;
+
 use rand::RngExt;
 use sweep_wire::{Augment, Data, Normalize};
 
-use super::array::{Array, Values};
+use super::array::{Array, Kind};
 use crate::{
     fault::Fault,
     random::{Purpose, stream},
@@ -86,7 +88,8 @@ impl Images {
             .iter()
             .map(|(mean, std)| std::array::from_fn(|value| (value as f32 / 255.0 - mean) / std))
             .collect();
-        if !data.augment.is_empty() && layout.height == 1 {
+        let moves = data.augment.iter().any(|augment| !matches!(augment, Augment::Mixup { .. }));
+        if moves && layout.height == 1 {
             let message = format!("samples of {} values are not images", layout.size());
             return Err(Fault::new("data.augment", message)
                 .hint("augmentation needs a model input of batch × channels × height × width"));
@@ -101,38 +104,58 @@ impl Images {
                 );
                 return Err(Fault::new("data.augment", message));
             }
+            if let Augment::Cutout { size } = augment
+                && *size as usize > layout.height.min(layout.width)
+            {
+                let message = format!(
+                    "a cutout of {size} pixels does not fit an image of {}×{}",
+                    layout.height, layout.width
+                );
+                return Err(Fault::new("data.augment", message));
+            }
         }
         Ok(Self { layout, normalize, lookup, augment: data.augment.clone() })
     }
 
     /// Writes sample `index` into `out`, augmented by (seed, epoch, sample) alone; as it is without `augmented`.
-    pub(crate) fn put(&self, array: &Array, index: u32, augmented: Option<(u64, u64)>, out: &mut [f32]) {
-        let shift = augmented.map_or(Shift::default(), |(seed, epoch)| self.draw(seed, epoch, index));
-        let start = index as usize * self.layout.size();
-        match &array.values {
-            Values::U8(values) => {
-                self.sample(&values[start..], shift, out, |channel, value| {
-                    self.lookup[channel][usize::from(value)]
-                });
-            }
-            Values::F32(values) => self.sample(&values[start..], shift, out, |channel, value| {
+    ///
+    /// # Errors
+    /// The disk.
+    pub(crate) fn put(
+        &self,
+        array: &Array,
+        index: u32,
+        augmented: Option<(u64, u64)>,
+        out: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> io::Result<()> {
+        let change = augmented.map_or(Change::default(), |(seed, epoch)| self.draw(seed, epoch, index));
+        let sample = array.sample(index, &mut scratch.bytes)?;
+        if sample.kind == Kind::U8 {
+            let normal = |channel: usize, value: u8| self.lookup[channel][usize::from(value)];
+            self.sample(sample.bytes, change.shift, out, normal);
+        } else {
+            scratch.floats.resize(array.size(), 0.0);
+            sample.floats(&mut scratch.floats);
+            self.sample(&scratch.floats, change.shift, out, |channel, value: f32| {
                 let (mean, std) = self.normalize[channel];
                 (value - mean) / std
-            }),
-            Values::I64(values) => self.sample(&values[start..], shift, out, |channel, value| {
-                let (mean, std) = self.normalize[channel];
-                (value as f32 - mean) / std
-            }),
+            });
         }
+        for hole in change.holes {
+            self.cut(hole, out);
+        }
+        Ok(())
     }
 
-    fn draw(&self, seed: u64, epoch: u64, index: u32) -> Shift {
-        let mut shift = Shift::default();
+    fn draw(&self, seed: u64, epoch: u64, index: u32) -> Change {
+        let mut change = Change::default();
         if self.augment.is_empty() {
-            return shift;
+            return change;
         }
         let mut rng = stream(Purpose::Augment, seed, epoch, index.into());
         for augment in &self.augment {
+            let shift = &mut change.shift;
             match augment {
                 Augment::RandomCrop { padding } => {
                     let padding = i64::from(*padding);
@@ -140,9 +163,30 @@ impl Images {
                     shift.right += rng.random_range(-padding..=padding);
                 }
                 Augment::HorizontalFlip => shift.flip ^= rng.random::<bool>(),
+                Augment::VerticalFlip => shift.turn ^= rng.random::<bool>(),
+                Augment::Cutout { size } => {
+                    let row = rng.random_range(0..self.layout.height);
+                    change.holes.push((row, rng.random_range(0..self.layout.width), *size as usize));
+                }
+                Augment::Mixup { .. } => {} // it takes two samples
             }
         }
-        shift
+        change
+    }
+
+    /// Sets a square to 0 after normalisation, its centre at a pixel; what reaches beyond the image is cut off.
+    fn cut(&self, (row, column, size): (usize, usize, usize), out: &mut [f32]) {
+        let Layout { channels, height, width } = self.layout;
+        let span = |centre: usize, end: usize| {
+            let first = centre.saturating_sub(size / 2);
+            first..(centre + size - size / 2).min(end)
+        };
+        for channel in 0..channels {
+            for row in span(row, height) {
+                let line = &mut out[(channel * height + row) * width..][..width];
+                line[span(column, width)].fill(0.0);
+            }
+        }
     }
 
     /// `normal` makes a float of a channel's value; what a crop reaches beyond the image is black.
@@ -164,7 +208,8 @@ impl Images {
             for row in 0..height {
                 for column in 0..width {
                     let seen = if shift.flip { width - 1 - column } else { column };
-                    let (from_row, from_column) = (row as i64 + shift.down, seen as i64 + shift.right);
+                    let line = if shift.turn { height - 1 - row } else { row };
+                    let (from_row, from_column) = (line as i64 + shift.down, seen as i64 + shift.right);
                     let inside =
                         (0..height as i64).contains(&from_row) && (0..width as i64).contains(&from_column);
                     let pixel = match inside {
@@ -178,12 +223,30 @@ impl Images {
     }
 }
 
+/// Memory that is used again from sample to sample.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub(crate) bytes: Vec<u8>,
+    floats: Vec<f32>,
+}
+
+/// What augmentation does to a sample.
+#[derive(Debug, Default)]
+struct Change {
+    shift: Shift,
+    /// Row and column of the centre, and size.
+    holes: Vec<(usize, usize, usize)>,
+}
+
 /// Where a training sample is cropped, and whether it is mirrored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Shift {
     down: i64,
     right: i64,
+    /// Left and right.
     flip: bool,
+    /// Up and down.
+    turn: bool,
 }
 
 #[cfg(test)]
@@ -199,12 +262,15 @@ mod tests {
             test: None,
             normalize: None,
             augment: vec![],
+            label_noise: None,
+            drift: None,
             shuffle: true,
             split_seed: 0,
+            memory: 1 << 30,
         };
         let images = Images::new(&data, Layout { channels: 1, height: 2, width: 2 }).unwrap();
         let mut out = [9.0; 4];
-        let shift = Shift { down: 1, right: 0, flip: true };
+        let shift = Shift { down: 1, right: 0, flip: true, turn: false };
         images.sample(&[0u8, 1, 2, 3], shift, &mut out, |channel, value| {
             images.lookup[channel][usize::from(value)]
         });

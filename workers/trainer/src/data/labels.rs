@@ -35,22 +35,24 @@ fn one(samples: &Samples, at: &str, job: &Job, target: &Feed, classes: Option<us
     }
     let Some(classes) = classes.filter(|_| target.dtype == DType::I64) else { return Ok(()) };
     let hint = format!("labels are class indices from 0 to {}", classes.saturating_sub(1));
-    if !labels.is_whole() {
+    if !labels.kind.is_whole() {
         return Err(Fault::new(at, "the labels are no whole numbers").hint(hint));
     }
     let ignored = match &job.model.loss {
         Loss::CrossEntropy(options) | Loss::TokenCrossEntropy(options) => Some(ignored(options)),
         _ => None,
     };
-    let size = labels.size();
-    let wrong = |index: &usize| {
-        let label = labels.whole(*index);
-        Some(label) != ignored && !usize::try_from(label).is_ok_and(|label| label < classes)
-    };
-    match (0..samples.count * size).find(wrong) {
+    let mut wrong = None;
+    let all = labels.each(samples.count, |sample, values| {
+        values.wholes(|_, label| {
+            let right = Some(label) == ignored || usize::try_from(label).is_ok_and(|label| label < classes);
+            wrong = wrong.or((!right).then_some((sample, label)));
+        });
+    });
+    all.map_err(|error| Fault::new(at, format!("the labels cannot be read: {error}")))?;
+    match wrong {
         None => Ok(()),
-        Some(index) => {
-            let (label, sample) = (labels.whole(index), index / size);
+        Some((sample, label)) => {
             let message =
                 format!("label {label} of sample {sample} is out of range: the model has {classes} outputs");
             Err(Fault::new(at, message).hint(hint))

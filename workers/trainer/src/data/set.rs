@@ -1,13 +1,10 @@
 //! Reads what a job names and checks that it fits together.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use sweep_wire::{Data, Inputs, Source, Validation};
+use sweep_wire::{Data, Source, Validation};
 
-use super::{
-    array::{Array, Values},
-    idx, npy,
-};
+use super::{array::Array, source::samples, spool::Memory};
 use crate::{
     fault::Fault,
     random::{Purpose, shuffled, stream},
@@ -21,6 +18,8 @@ pub(crate) struct Samples {
     pub(crate) inputs: Vec<(Option<String>, Array)>,
     /// What its output is compared with.
     pub(crate) labels: Array,
+    /// What the classes are called, in the order of their indices, where the source says so.
+    pub(crate) classes: Option<Vec<String>>,
 }
 
 /// A choice of samples.
@@ -48,17 +47,19 @@ pub(crate) struct Sets {
 /// The key of the file at fault and what is wrong with it.
 pub(crate) fn load(data: &Data) -> Result<Sets, Fault> {
     let mut hasher = blake3::Hasher::new();
-    let mut read = |source: &Source, at: &str| -> Result<Subset, Fault> {
-        let samples = samples(source, at)?;
-        hash(&mut hasher, &samples);
+    let mut memory = Memory { left: data.memory };
+    let mut read = |source: &Source, at: &str, classes: Option<&[String]>| -> Result<Subset, Fault> {
+        let samples = samples(source, at, classes, &mut memory)?;
+        hash(&mut hasher, &samples).map_err(|error| Fault::new(at, format!("cannot be read: {error}")))?;
         let indices = (0..samples.count as u32).collect();
         Ok(Subset { samples: Arc::new(samples), indices })
     };
-    let mut train = read(&data.train, "data.train")?;
-    let test = data.test.as_ref().map(|source| read(source, "data.test")).transpose()?;
+    let mut train = read(&data.train, "data.train", None)?;
+    let classes = train.samples.classes.clone();
+    let test = data.test.as_ref().map(|source| read(source, "data.test", classes.as_deref())).transpose()?;
     let validation = match &data.validation {
         None => None,
-        Some(Validation::Files(source)) => Some(read(source, "data.validation")?),
+        Some(Validation::Files(source)) => Some(read(source, "data.validation", classes.as_deref())?),
         Some(Validation::Share(share)) => Some(split(&mut train, *share, data.split_seed)?),
     };
     for (set, at) in [(&validation, "data.validation"), (&test, "data.test")] {
@@ -81,8 +82,9 @@ fn seen(train: &Subset, held_out: &Subset, seed: u64) -> Subset {
 /// Whether a set has the same inputs as the training set.
 fn alike(set: &Samples, train: &Samples, at: &str) -> Result<(), Fault> {
     let form = |samples: &Samples| -> Vec<(Option<String>, Vec<usize>, bool)> {
-        let form =
-            |(name, array): &(Option<String>, Array)| (name.clone(), array.shape.clone(), array.is_whole());
+        let form = |(name, array): &(Option<String>, Array)| {
+            (name.clone(), array.shape.clone(), array.kind.is_whole())
+        };
         samples.inputs.iter().map(form).collect()
     };
     let (ours, theirs) = (form(set), form(train));
@@ -119,95 +121,29 @@ fn split(train: &mut Subset, share: f64, seed: u64) -> Result<Subset, Fault> {
     Ok(Subset { samples: Arc::clone(&train.samples), indices: sorted(validation) })
 }
 
-fn samples(source: &Source, at: &str) -> Result<Samples, Fault> {
-    let (first, inputs) = match source {
-        Source::Images(images) => ("images", vec![(None, idx(&images.images, &format!("{at}.images"))?)]),
-        Source::Arrays(arrays) => ("inputs", arrays_of(&arrays.inputs, &format!("{at}.inputs"))?),
-    };
-    let at_labels = format!("{at}.labels");
-    let (labels_path, (count, labels)) = match source {
-        Source::Images(images) => (&images.labels, idx(&images.labels, &at_labels)?),
-        Source::Arrays(arrays) => (&arrays.labels, npy(&arrays.labels, &at_labels)?),
-    };
-    if matches!(source, Source::Images(_)) && !labels.shape.is_empty() {
-        let dimensions = labels.shape.len() + 1;
-        let message = format!("`{}` has {dimensions} dimensions, labels have one", labels_path.display());
-        return Err(Fault::new(at_labels, message));
-    }
-    for (name, (samples, array)) in &inputs {
-        let at = name.as_ref().map_or(format!("{at}.{first}"), |name| format!("{at}.{first}.{name}"));
-        if *samples != count {
-            let what = if first == "images" { "images" } else { "samples" };
-            let message = format!("{count} labels for {samples} {what}");
-            return Err(Fault::new(at_labels, message).hint("both files must be of the same samples"));
-        }
-        if count == 0 || array.size() == 0 {
-            return Err(Fault::new(at, "there are no samples, or nothing in them"));
-        }
-        if u32::try_from(count).is_err() {
-            return Err(Fault::new(at, format!("{count} samples are more than {}", u32::MAX)));
-        }
-    }
-    let inputs = inputs.into_iter().map(|(name, (_, array))| (name, array)).collect();
-    Ok(Samples { count, inputs, labels })
-}
-
-type Counted = (usize, Array);
-
-fn arrays_of(inputs: &Inputs, at: &str) -> Result<Vec<(Option<String>, Counted)>, Fault> {
-    match inputs {
-        Inputs::One(path) => Ok(vec![(None, npy(path, at)?)]),
-        Inputs::Named(paths) => paths
-            .iter()
-            .map(|(name, path)| Ok((Some(name.clone()), npy(path, &format!("{at}.{name}"))?)))
-            .collect(),
-    }
-}
-
-fn idx(path: &Path, at: &str) -> Result<Counted, Fault> {
-    let read = present(path, at, idx::read, "IDX files of unsigned bytes can be read, gzipped or not")?;
-    let (count, shape) = read.shape.split_first().expect("an IDX file has at least one dimension");
-    Ok((*count, Array { shape: shape.to_vec(), values: Values::U8(read.values) }))
-}
-
-fn npy(path: &Path, at: &str) -> Result<Counted, Fault> {
-    present(path, at, npy::read, "`numpy.save` writes files that can be read")
-}
-
-fn present<T>(
-    path: &Path,
-    at: &str,
-    read: impl Fn(&Path) -> Result<T, String>,
-    hint: &str,
-) -> Result<T, Fault> {
-    if !path.is_file() {
-        return Err(Fault::missing(at, path));
-    }
-    read(path).map_err(|problem| Fault::new(at, format!("`{}` {problem}", path.display())).hint(hint))
-}
-
 /// Counts and names go in before contents, so that no two different sets feed the same bytes.
-fn hash(hasher: &mut blake3::Hasher, samples: &Samples) {
+fn hash(hasher: &mut blake3::Hasher, samples: &Samples) -> std::io::Result<()> {
     hasher.update(&(samples.count as u64).to_le_bytes());
     hasher.update(&(samples.inputs.len() as u64).to_le_bytes());
     for (name, array) in &samples.inputs {
         let name = name.as_deref().unwrap_or("");
         hasher.update(&(name.len() as u64).to_le_bytes());
         hasher.update(name.as_bytes());
-        array.hash(hasher);
+        array.hash(samples.count, hasher)?;
     }
-    samples.labels.hash(hasher);
+    samples.labels.hash(samples.count, hasher)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::array::{Bytes, Kind};
 
     fn subset(count: u32) -> Subset {
         let bytes =
-            |shape: &[usize]| Array { shape: shape.to_vec(), values: Values::U8(vec![0; count as usize]) };
-        let samples =
-            Samples { count: count as usize, inputs: vec![(None, bytes(&[1]))], labels: bytes(&[]) };
+            |shape: &[usize]| Array::packed(shape.to_vec(), Kind::U8, Bytes::Memory(vec![0; count as usize]));
+        let inputs = vec![(None, bytes(&[1]))];
+        let samples = Samples { count: count as usize, inputs, labels: bytes(&[]), classes: None };
         Subset { samples: Arc::new(samples), indices: (0..count).collect() }
     }
 

@@ -12,7 +12,7 @@ use sweep_wire::Init;
 
 use crate::{
     checkpoint::Part,
-    data::{Room, Subset},
+    data::{Batch, Room},
     engine::{Engine, EngineError},
     init::initial,
     prepared::Prepared,
@@ -21,7 +21,8 @@ use crate::{
 
 pub(super) struct Buffers {
     inputs: Vec<Fed>,
-    target: Fed,
+    /// Of the step, and of the evaluation.
+    targets: [Fed; 2],
     valid: Tensor<f32>,
     clock: Clock,
     masks: Vec<Tensor<f32>>,
@@ -68,7 +69,7 @@ impl Buffers {
         let pair = |_| Ok::<_, EngineError>([tensor(&[])?, tensor(&[])?]);
         let mut buffers = Self {
             inputs: step.inputs.iter().map(Fed::new).collect::<Result<_, _>>()?,
-            target: Fed::new(&step.target)?,
+            targets: [Fed::new(&step.target)?, Fed::new(&evaluation.target)?],
             valid: tensor(&step.target.shape[..1])?,
             clock: Clock {
                 rate: tensor(&[])?,
@@ -97,7 +98,7 @@ impl Buffers {
             for (feed, buffer) in step.inputs.iter().zip(&self.inputs) {
                 buffer.bind(binding, &feed.name)?;
             }
-            self.target.bind(binding, &step.target.name)?;
+            self.targets[0].bind(binding, &step.target.name)?;
             binding.bind_input(&step.rate, &self.clock.rate)?;
             binding.bind_input(&step.momentum, &self.clock.momentum)?;
             binding.bind_input(&step.count, &self.clock.count)?;
@@ -124,7 +125,7 @@ impl Buffers {
             for (feed, buffer) in evaluation.inputs.iter().zip(&self.inputs) {
                 buffer.bind(binding, &feed.name)?;
             }
-            self.target.bind(binding, &evaluation.target.name)?;
+            self.targets[1].bind(binding, &evaluation.target.name)?;
             binding.bind_input(&evaluation.valid, &self.valid)?;
             for (evaluated, place) in evaluation.state.iter().zip(&places) {
                 binding.bind_input(&evaluated.input, &values[*place])?;
@@ -172,15 +173,14 @@ impl Buffers {
         Ok(state.iter().zip(evaluated(prepared)?).map(part).collect())
     }
 
-    /// One pass over the samples of `(epoch, indices)`; returns the batch's loss before the update.
+    /// One pass over a batch; returns its loss before the update.
     pub(super) fn step(
         &mut self,
         prepared: &Prepared,
-        batch: (u64, &[u32]),
+        batch: &Batch,
         pass: Pass,
     ) -> Result<f32, EngineError> {
-        let mut rooms: Vec<Room<'_>> = self.inputs.iter_mut().map(Fed::room).collect();
-        prepared.batcher.train(&prepared.sets.train, batch, pass.seed, (&mut rooms, &mut self.target.room()));
+        batch.copy(self.inputs.iter_mut().map(Fed::room), self.targets[0].room());
         self.clock.rate.extract_tensor_mut().1[0] = pass.rate;
         self.clock.momentum.extract_tensor_mut().1[0] = pass.momentum;
         self.clock.count.extract_tensor_mut().1[0] = (pass.step + 1) as f64;
@@ -194,17 +194,10 @@ impl Buffers {
         Ok(self.loss.extract_tensor().1[0])
     }
 
-    /// Adds to the sum and weight of each metric those of the samples from `start` that fit one batch.
-    pub(super) fn evaluate(
-        &mut self,
-        prepared: &Prepared,
-        set: &Subset,
-        start: usize,
-        totals: &mut [[f64; 2]],
-    ) -> Result<(), EngineError> {
-        let mut rooms: Vec<Room<'_>> = self.inputs.iter_mut().map(Fed::room).collect();
-        let valid = self.valid.extract_tensor_mut().1;
-        prepared.batcher.evaluate(set, start, (&mut rooms, &mut self.target.room()), valid);
+    /// Adds to the sum and weight of each metric those of a batch.
+    pub(super) fn evaluate(&mut self, batch: &Batch, totals: &mut [[f64; 2]]) -> Result<(), EngineError> {
+        batch.copy(self.inputs.iter_mut().map(Fed::room), self.targets[1].room());
+        self.valid.extract_tensor_mut().1.copy_from_slice(&batch.valid);
         drop(self.evaluation_session.run_binding(&self.evaluations[self.current])?);
         for (total, parts) in totals.iter_mut().zip(&self.metrics) {
             for (total, part) in total.iter_mut().zip(parts) {
