@@ -104,12 +104,13 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// Which weights these are, and what was measured with them.
 fn description(trial: &TrialDetail, kept: &KeptWeights) -> String {
-    let measured = trial.curves.iter().filter(|curve| !curve.name.starts_with("train/"));
+    let held_out = |name: &str| name.starts_with("test/") || name.starts_with("validation/");
+    let measured = trial.curves.iter().filter(|curve| held_out(&curve.name));
     let measured = measured.filter_map(|curve| {
         let (_, value) = curve.points.iter().find(|(step, _)| *step == kept.step)?;
         Some(format!("{} {}", curve.name, value_of((*value)?, &curve.name)))
     });
     let measured: Vec<_> = measured.collect();
     let which = if kept.which == "best" { "best weights" } else { "last weights" };
-    format!("{which} of trial {}, step {}\n{}", trial.trial, kept.step, measured.join("\n"))
+    format!("{which} of trial {}, step {}: {}", trial.trial, kept.step, measured.join(", "))
 }

