@@ -33,9 +33,9 @@ enum Command {
 struct Inspect {
     /// The ONNX file
     file: PathBuf,
-    /// Samples per pass
-    #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
-    batch_size: u32,
+    /// Samples per pass; the file's if it is fixed, else 16
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    batch_size: Option<u32>,
     /// The loss, such as `mse`; guessed from the output otherwise
     #[arg(long, value_name = "LOSS", value_parser = loss)]
     loss: Option<Loss>,
@@ -74,7 +74,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let library = runtime::ensure(&mut |line| say(line)).map_err(super::runtime::failure)?;
     let engine = Engine::load(&library).map_err(Failure::internal)?;
     let request = Request {
-        batch: args.batch_size as usize,
+        batch: args.batch_size.map(|batch| batch as usize),
         loss: args.loss.clone(),
         optimizer: args.optimizer,
         output: args.output.clone(),
@@ -88,6 +88,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         match fault.hint {
             Some(hint) if hint.contains("under `model`") => failure
                 .hint("name the value that the loss is of with `--output NAME`, be it an output or not"),
+            // Here it is a plain path.
+            Some(hint) if hint.contains("folder of the spec") => failure,
             Some(hint) => failure.hint(escape(&hint)),
             None => failure,
         }

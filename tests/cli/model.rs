@@ -82,3 +82,57 @@ fn what_cannot_be_inspected_is_said() {
     let unknown = place.ok(&["model", "inspect", &format!("{FIXTURES}/bad/unknown-op.onnx")]);
     assert!(unknown.contains("cannot be trained") && unknown.contains("`choose`"), "{unknown}");
 }
+
+fn odd(name: &str) -> String {
+    format!("{FIXTURES}/odd/{name}.onnx")
+}
+
+fn refused(arguments: &[&str], words: &str) {
+    let place = Place::new();
+    let output = place.sweep(&[&["model", "inspect"], arguments].concat());
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains(words), "{}", stderr(&output));
+}
+
+#[test]
+fn inputs_that_no_memory_holds_are_refused() {
+    refused(&[&odd("huge")], "is [4398046511104, 4], more than the 2147483648 elements");
+    refused(&[&odd("huge-squared")], "[1099511627776, 1099511627776]");
+    refused(&["nowhere.onnx"], "`nowhere.onnx` does not exist");
+}
+
+#[test]
+fn what_is_asked_of_fixed_extents_is_refused() {
+    refused(&[&odd("unreached"), "--batch-size", "5"], "is fixed at 4, not 5");
+    refused(&[&odd("unreached"), "--shape", "x=7"], "extent 1 of a sample of `x` is fixed at 6, not 7");
+    let found = inspect(&Place::new(), &odd("unreached"), &["--batch-size", "4", "--shape", "x=6"]);
+    assert_eq!(found["inputs"][0]["shape"], serde_json::json!([4, 6]));
+}
+
+#[test]
+fn what_no_gradient_reaches_does_not_train() {
+    let place = Place::new();
+    let found = inspect(&place, &odd("unreached"), &[]);
+    assert_eq!((elements(&found, "parameter"), elements(&found, "kept")), (18, 24), "{found}");
+    let warnings = found["warnings"].to_string();
+    assert!(warnings.contains("no gradient reaches `floor.weight`, `other.weight`"), "{warnings}");
+}
+
+#[test]
+fn every_problem_is_told() {
+    let found = inspect(&Place::new(), &odd("no-way"), &[]);
+    let problems = found["problems"].to_string();
+    assert!(problems.contains("Det") && problems.contains("Shrink"), "{problems}");
+    assert_eq!((&found["trainable"], elements(&found, "parameter")), (&Value::Bool(false), 9));
+}
+
+#[test]
+fn attention_counts_as_work_however_it_is_written() {
+    let place = Place::new();
+    let flops = |name: &str| {
+        let file = format!("{FIXTURES}/families/{name}.onnx");
+        inspect(&place, &file, &["--output", "output"])["forward_flops"].as_f64().unwrap()
+    };
+    let (apart, whole) = (flops("llama"), flops("llama-23"));
+    assert!((apart / whole - 1.0).abs() < 0.05, "{apart} {whole}");
+}

@@ -53,6 +53,7 @@ pub(crate) fn tensor(proto: &TensorProto, name: &str) -> Result<Tensor, GraphErr
         7 => TensorData::I64(words(raw, &proto.int64_data, i64::from_le_bytes)),
         9 => TensorData::Bool(ints(raw).into_iter().map(|v| v != 0).collect()),
         11 => TensorData::F64(words(raw, &proto.double_data, f64::from_le_bytes)),
+        10 | 16 => return Err(bad("holds 16-bit floats; export the model in float32")),
         other => return Err(bad(&format!("has unsupported element type {other}"))),
     };
     let tensor = Tensor { shape, data };

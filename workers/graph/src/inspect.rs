@@ -82,20 +82,25 @@ pub fn operators(model: &Model, probe: &Probe) -> Result<Vec<OperatorUse>, Graph
     Ok(uses.into_values().collect())
 }
 
-/// Floating-point operations of one run, a multiply-add counted as two: convolutions, matrix products, recurrent
-/// operators and Einsum without ellipsis. What works element by element is not counted.
+/// Floating-point operations of one run, a multiply-add counted as two: convolutions, matrix products, attention,
+/// recurrent operators and Einsum. What works element by element is not counted.
 pub(crate) fn work(graph: &Graph) -> u64 {
-    graph.nodes().iter().map(|node| node_work(graph, node) as u64).sum()
+    graph.nodes().iter().fold(0, |sum: u64, node| sum.saturating_add(node_work(graph, node)))
 }
 
-fn node_work(graph: &Graph, node: &Node<crate::graph::Fact>) -> usize {
+/// Elements of a tensor of these extents, as far as they can be counted.
+fn elements<'a>(extents: impl IntoIterator<Item = &'a usize>) -> u64 {
+    extents.into_iter().fold(1, |product: u64, extent| product.saturating_mul(*extent as u64))
+}
+
+fn node_work(graph: &Graph, node: &Node<crate::graph::Fact>) -> u64 {
     let Some(op) = node.op() else { return 0 };
     let shape = |slot: usize| node.input(slot).map_or(&[][..], |value| graph.shape(value));
-    let size = |slot: usize| shape(slot).iter().product::<usize>();
-    let output: usize = node.outputs.first().map_or(0, |fact| fact.shape.iter().product());
-    match op.kind.as_str() {
-        "Conv" => 2 * output * shape(1).iter().skip(1).product::<usize>(),
-        "ConvTranspose" => 2 * size(0) * shape(1).iter().skip(1).product::<usize>(),
+    let size = |slot: usize| elements(shape(slot));
+    let output = node.outputs.first().map_or(0, |fact| elements(&fact.shape));
+    let multiplied = match op.kind.as_str() {
+        "Conv" => output.saturating_mul(elements(shape(1).iter().skip(1))),
+        "ConvTranspose" => size(0).saturating_mul(elements(shape(1).iter().skip(1))),
         "MatMul" | "FusedMatMul" | "Gemm" => {
             let left = shape(0);
             let turned = op.int("transA", 0) != 0;
@@ -104,24 +109,38 @@ fn node_work(graph: &Graph, node: &Node<crate::graph::Fact>) -> usize {
                 (1, _) | (_, false) => left[left.len() - 1],
                 (_, true) => left[left.len() - 2],
             };
-            2 * output * summed
+            output.saturating_mul(summed as u64)
         }
-        "LSTM" | "GRU" | "RNN" => 2 * shape(0).iter().take(2).product::<usize>() * (size(1) + size(2)),
+        // Scores of each query with each key, then their sums of values.
+        "Attention" => {
+            let keys = shape(1).iter().rev().nth(1).copied().unwrap_or(0);
+            size(0).saturating_add(output).saturating_mul(keys as u64)
+        }
+        "LSTM" | "GRU" | "RNN" => {
+            elements(shape(0).iter().take(2)).saturating_mul(size(1).saturating_add(size(2)))
+        }
         "Einsum" => einsum(op, node.inputs.len(), shape),
         _ => 0,
-    }
+    };
+    multiplied.saturating_mul(2)
 }
 
-/// A product over all labels of an equation.
-fn einsum<'a>(op: &Op, operands: usize, shape: impl Fn(usize) -> &'a [usize]) -> usize {
+/// A product over all labels of an equation; those that an ellipsis stands for are counted from the right.
+fn einsum<'a>(op: &Op, operands: usize, shape: impl Fn(usize) -> &'a [usize]) -> u64 {
     let Some(terms) = op.text("equation").and_then(|equation| equation.split("->").next()) else { return 0 };
-    let mut extents: BTreeMap<char, usize> = BTreeMap::new();
+    let mut extents: BTreeMap<(char, usize), usize> = BTreeMap::new();
     for (slot, term) in terms.split(',').enumerate() {
-        let labels: Vec<char> = term.chars().filter(|c| !c.is_whitespace()).collect();
-        if labels.len() != shape(slot).len() {
-            return 0;
+        let term: String = term.chars().filter(|c| !c.is_whitespace()).collect();
+        let named = term.chars().filter(|c| *c != '.').count();
+        let Some(hidden) = shape(slot).len().checked_sub(named) else { return 0 };
+        let (before, after) = term.split_once("...").unwrap_or((&term, ""));
+        let dots = (0..hidden).rev().map(|place| ('.', place));
+        let labels = before.chars().map(|c| (c, 0)).chain(dots).chain(after.chars().map(|c| (c, 0)));
+        for (label, extent) in labels.zip(shape(slot)) {
+            // What is repeated over another operand has an extent of one here.
+            let known = extents.entry(label).or_insert(1);
+            *known = (*known).max(*extent);
         }
-        extents.extend(labels.into_iter().zip(shape(slot).iter().copied()));
     }
-    if operands < 2 { 0 } else { 2 * extents.values().product::<usize>() }
+    if operands < 2 { 0 } else { elements(extents.values()) }
 }

@@ -39,6 +39,9 @@ pub struct StepGraph {
     pub masks: Vec<Mask>,
     /// Number of classes, where the target holds class indices.
     pub classes: Option<usize>,
+    /// Parameters that stay as they are because no gradient reaches them: a head that the output does not depend on, or
+    /// weights behind an operator whose gradient is zero.
+    pub unreached: Vec<String>,
     /// What looks wrong with the model though it can be trained.
     pub warnings: Vec<String>,
     /// Floating-point operations of one pass in convolutions and products, a multiply-add counted as two.
@@ -81,6 +84,13 @@ pub fn training_step(model: &Model, probe: &Probe, options: &StepOptions) -> Res
         return Err(GraphError::NothingTrains);
     }
     let activations = kept_bytes(&graph, before);
+    let reached: HashSet<&str> = held
+        .iter()
+        .filter(|held| gradients.contains_key(&held.value))
+        .map(|held| held.name.as_str())
+        .collect();
+    let unreached: Vec<String> =
+        model.parameter_names().filter(|name| !reached.contains(name.as_str())).collect();
 
     let loss = unique(&mut taken, "loss");
     let apply = (options.accumulate > 1).then(|| unique(&mut taken, "apply"));
@@ -90,7 +100,10 @@ pub fn training_step(model: &Model, probe: &Probe, options: &StepOptions) -> Res
     keeper.update(&held, &gradients, options, clock, apply_in)?;
     let Keeper { results, state, .. } = keeper;
     let (bytes, work) = write(&graph, results, options.lowering, opset);
-    let warnings = model.warnings();
+    let mut warnings = model.warnings();
+    if !unreached.is_empty() {
+        warnings.push(no_gradient(&unreached));
+    }
     Ok(StepGraph {
         bytes,
         inputs,
@@ -103,10 +116,21 @@ pub fn training_step(model: &Model, probe: &Probe, options: &StepOptions) -> Res
         state,
         masks,
         classes,
+        unreached,
         warnings,
         work,
         activations,
     })
+}
+
+fn no_gradient(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(3).map(|name| format!("`{name}`")).collect();
+    let more = if names.len() > shown.len() {
+        format!(" and {} more", names.len() - shown.len())
+    } else {
+        String::new()
+    };
+    format!("no gradient reaches {}{more}: they stay as they are", shown.join(", "))
 }
 
 /// Collects what one step hands to the next.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use sweep_graph::{
-    DType, Feed, Gradient, GraphError, Lowering, Model, Probe, Selection, StateKind, StepOptions, TensorData,
+    DType, Feed, Gradient, GraphError, Lowering, Model, Selection, StateKind, StepOptions, TensorData,
 };
 use sweep_wire::{CrossEntropy, Loss, Optimizer};
 
@@ -11,17 +11,19 @@ use crate::{
     engine::Engine,
     fault::Fault,
     prepared::read,
-    probe::{run, zeros},
+    probe::{fits, run, zeros},
 };
 
 /// The extent of a dimension that the file leaves open and nobody names.
 const OPEN: usize = 8;
+/// Samples per pass where neither the file nor anybody says how many.
+const BATCH: usize = 16;
 
 /// How to look at a model.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Samples per pass.
-    pub batch: usize,
+    /// Samples per pass; the file's, or else 16, unless told.
+    pub batch: Option<usize>,
     /// The loss; guessed from the output if absent.
     pub loss: Option<Loss>,
     pub optimizer: Optimizer,
@@ -108,13 +110,16 @@ pub fn inspect(engine: &Engine, path: &Path, request: &Request) -> Result<Inspec
     let (feeds, assumed) = feeds(&model, request)?;
     let inputs: Vec<sweep_graph::Tensor> = feeds.iter().map(made_up).collect();
     let probe = run(engine, &model, &feeds, &inputs)?;
-    let operators = sweep_graph::operators(&model, &probe).map_err(|error| told(&error))?;
+    let mut problems: Vec<String> = Vec::new();
+    let operators = sweep_graph::operators(&model, &probe).unwrap_or_else(|error| {
+        problems.push(error.to_string());
+        Vec::new()
+    });
     let out = probe.get(&model.output().name).map_or(vec![], |probed| probed.shape.clone());
     let loss = request.loss.clone().unwrap_or_else(|| guess(&out, &feeds));
     let mut options = StepOptions::new(feeds[0].shape[0], loss, request.optimizer);
     options.lowering = Lowering::Cpu;
 
-    let mut problems: Vec<String> = Vec::new();
     for operator in operators.iter().filter(|operator| operator.gradient == Gradient::No) {
         let nodes: Vec<String> = operator.stops.iter().map(|node| format!("`{node}`")).collect();
         problems.push(format!("operator `{}` has no gradient: {}", operator.operator, nodes.join(", ")));
@@ -132,11 +137,11 @@ pub fn inspect(engine: &Engine, path: &Path, request: &Request) -> Result<Inspec
         inputs: feeds.iter().map(|feed| port(&feed.name, feed.dtype, &feed.shape)).collect(),
         output: port(&model.output().name, DType::F32, &out),
         assumed,
-        tensors: tensors(&model),
+        tensors: tensors(&model, step.as_ref().map_or(&[], |step| &step.unreached)),
         operators: operators.into_iter().map(operator).collect(),
         loss: loss_name(&options.loss).to_owned(),
         problems,
-        warnings: warnings(&model, &probe, step.as_ref().map_or(&[], |step| &step.warnings)),
+        warnings: warnings(&model, &options.loss, step.as_ref().map_or(&[], |step| &step.warnings)),
         forward_work,
         step_work: step.as_ref().map(|step| step.work),
         state_bytes,
@@ -159,18 +164,34 @@ fn feeds(model: &Model, request: &Request) -> Result<(Vec<Feed>, Vec<String>), F
         let Some((first, rest)) = port.dims.split_first() else {
             return Err(Fault::new("model", format!("input `{}` has no batch dimension", port.name)));
         };
-        let mut shape = vec![first.unwrap_or(request.batch)];
+        if let (Some(fixed), Some(asked)) = (*first, request.batch)
+            && fixed != asked
+        {
+            let message =
+                format!("the batch dimension of input `{}` is fixed at {fixed}, not {asked}", port.name);
+            return Err(Fault::new("batch-size", message)
+                .hint("export the model with a dynamic batch dimension, or leave `--batch-size` out"));
+        }
+        let mut shape = vec![first.or(request.batch).unwrap_or(BATCH)];
         let given = request.shapes.get(&port.name);
         if given.is_some_and(|given| given.len() != rest.len()) {
             let message = format!("a sample of input `{}` has {} dimensions", port.name, rest.len());
             return Err(Fault::new("shape", message));
         }
         for (axis, extent) in rest.iter().enumerate() {
+            if let (Some(fixed), Some(asked)) = (*extent, given.map(|given| given[axis]))
+                && fixed != asked
+            {
+                let message =
+                    format!("extent {} of a sample of `{}` is fixed at {fixed}", axis + 1, port.name);
+                return Err(Fault::new("shape", format!("{message}, not {asked}")));
+            }
             shape.push(extent.unwrap_or_else(|| given.map_or(OPEN, |given| given[axis])));
         }
         if given.is_none() && rest.iter().any(Option::is_none) {
             assumed.push(port.name.clone());
         }
+        fits(&port.name, &shape).map_err(|message| Fault::new("model", message))?;
         feeds.push(Feed { name: port.name.clone(), dtype: port.dtype, shape });
     }
     Ok((feeds, assumed))
@@ -210,13 +231,15 @@ fn loss_name(loss: &Loss) -> &'static str {
     }
 }
 
-fn tensors(model: &Model) -> Vec<Tensor> {
-    let learnt = model.learnt().into_iter().map(|learnt| Tensor {
-        source: (learnt.source != learnt.name).then_some(learnt.source),
-        name: learnt.name,
-        shape: learnt.shape,
-        role: if learnt.kind == StateKind::Parameter { "parameter" } else { "statistic" },
-        why: learnt.why,
+fn tensors(model: &Model, unreached: &[String]) -> Vec<Tensor> {
+    let learnt = model.learnt().into_iter().map(|learnt| {
+        let (role, why) = match learnt.kind {
+            _ if unreached.contains(&learnt.name) => ("kept", "no gradient reaches it"),
+            StateKind::Parameter => ("parameter", learnt.why),
+            _ => ("statistic", learnt.why),
+        };
+        let source = (learnt.source != learnt.name).then_some(learnt.source);
+        Tensor { source, name: learnt.name, shape: learnt.shape, role, why }
     });
     let kept = model.kept().into_iter().map(|kept| Tensor {
         name: kept.name,
@@ -242,7 +265,7 @@ fn operator(used: sweep_graph::OperatorUse) -> Operator {
     Operator { name: used.operator, count: used.count, gradient, stops: used.stops }
 }
 
-fn warnings(model: &Model, probe: &Probe, known: &[String]) -> Vec<String> {
+fn warnings(model: &Model, loss: &Loss, known: &[String]) -> Vec<String> {
     let mut warnings = known.to_vec();
     for port in model.inputs() {
         if let Some(Some(fixed)) = port.dims.first() {
@@ -252,8 +275,8 @@ fn warnings(model: &Model, probe: &Probe, known: &[String]) -> Vec<String> {
             ));
         }
     }
-    let output = probe.get(&model.output().name);
-    if output.is_some() && model.ends_in("Softmax") {
+    let scores = matches!(loss, Loss::CrossEntropy(_) | Loss::TokenCrossEntropy(_));
+    if scores && model.ends_in("Softmax") {
         warnings.push(format!(
             "output `{}` comes out of a Softmax, but cross-entropy wants scores before it",
             model.output().name

@@ -14,7 +14,7 @@ use crate::{
     data::{Array, Batcher, Drifting, Images, Kind, Layout, Mixup, Room, Sets, Source, check_labels, load},
     engine::Engine,
     fault::Fault,
-    probe::{run, zeros},
+    probe::{fits, run, zeros},
 };
 
 /// The largest model file that is read, in bytes: ONNX's own limit for one file.
@@ -267,7 +267,8 @@ fn feed(port: &Port, array: &Array, job: &Job) -> Result<(Option<Images>, Feed),
         return Err(Fault::new("data.train.inputs", message));
     }
     let images = (port.dtype == DType::F32).then(|| Images::new(&job.data, layout)).transpose()?;
-    let shape = std::iter::once(batch).chain(shape).collect();
+    let shape: Vec<usize> = std::iter::once(batch).chain(shape).collect();
+    fits(&port.name, &shape).map_err(|message| Fault::new("training.batch_size", message))?;
     Ok((images, Feed { name: port.name.clone(), dtype: port.dtype, shape }))
 }
 

@@ -32,6 +32,24 @@ pub(crate) fn run(engine: &Engine, model: &Model, feeds: &[Feed], inputs: &[Tens
     Ok(probe)
 }
 
+/// The most elements that one batch of one input may have.
+const MAX_ELEMENTS: usize = 1 << 31;
+
+/// Whether a batch of these extents can be held in memory.
+///
+/// # Errors
+/// Says why not.
+pub(crate) fn fits(input: &str, shape: &[usize]) -> Result<(), String> {
+    let elements = shape.iter().try_fold(1_usize, |product, extent| product.checked_mul(*extent));
+    match elements {
+        Some(0) => Err(format!("input `{input}` has no elements: {shape:?}")),
+        Some(elements) if elements <= MAX_ELEMENTS => Ok(()),
+        _ => Err(format!(
+            "one batch of input `{input}` is {shape:?}, more than the {MAX_ELEMENTS} elements it may have"
+        )),
+    }
+}
+
 /// An input of zeros.
 pub(crate) fn zeros(feed: &Feed) -> Tensor {
     let count = feed.shape.iter().product();

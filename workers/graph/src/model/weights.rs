@@ -9,6 +9,7 @@ use super::{Model, Use};
 use crate::GraphError;
 use crate::codec::tensor_proto;
 use crate::graph::{Kind, Op, unique};
+use crate::state::StateKind;
 use crate::tensor::Tensor;
 use prost::Message;
 use raw::{Field, fields, put};
@@ -71,6 +72,13 @@ impl Model {
             }
         }
         Ok(out)
+    }
+
+    /// The names of all parameters, running statistics left out, in the graphs that are made of this model.
+    pub(crate) fn parameter_names(&self) -> impl Iterator<Item = String> {
+        let parameter =
+            |(parameter, _): &(&super::roles::Parameter, String)| parameter.kind == StateKind::Parameter;
+        self.roles.parameters.iter().zip(self.held_names()).filter(parameter).map(|(_, name)| name)
     }
 
     /// What each parameter and running statistic is called in the graphs that are made of this model.

@@ -56,7 +56,7 @@ pub(super) fn recurrent(importer: &mut Importer, site: &Site) -> Result<Vec<Valu
     }
     if cells(importer) + steps * directions > CELLS {
         let reason = format!(
-            "the model's recurrent layers have more than {CELLS} steps in total\n\nhint: train on shorter sequences"
+            "the model's recurrent layers have more than {CELLS} steps in total: train on shorter sequences"
         );
         return refuse(&reason);
     }

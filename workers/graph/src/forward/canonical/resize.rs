@@ -18,13 +18,13 @@ pub(super) fn resize(importer: &mut Importer, site: &Site) -> Result<Vec<Value>,
     let (shape, output) = (importer.graph.shape(x).to_vec(), site.facts[0].shape.clone());
     let refuse = |reason: &str| Err(error(importer, site, reason));
     if site.op.int("antialias", 0) != 0 {
-        return refuse("a filter against aliasing is not supported\n\nhint: export with `antialias=False`");
+        return refuse("a filter against aliasing is not supported: export with `antialias=False`");
     }
     if site.op.text("coordinate_transformation_mode") == Some("tf_crop_and_resize") {
         return refuse("resizing a region of its input is not supported");
     }
     if site.op.text("keep_aspect_ratio_policy").is_some_and(|policy| policy != "stretch") {
-        return refuse("keeping the aspect ratio is not supported\n\nhint: export with the sizes wanted");
+        return refuse("keeping the aspect ratio is not supported: export with the sizes wanted");
     }
     if output.len() != shape.len() || shape.iter().chain(&output).any(|&extent| extent == 0) {
         return refuse("its input or output is empty");

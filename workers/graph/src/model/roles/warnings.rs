@@ -17,8 +17,8 @@ pub(in crate::model) fn warnings(model: &Model) -> Vec<String> {
     if folded > 0 && !normalised {
         warnings.push(format!(
             "{folded} of {} convolutions have no bias or carry names that an exporter made up, and nothing is normalised: \
-             batch normalisation has probably been folded away, and is not trained\n\nhint: export with \
-             `dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False`",
+             batch normalisation has probably been folded away, and is not trained (export with \
+             `dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False`)",
             convs.len()
         ));
     }
