@@ -1,5 +1,8 @@
 //! Every kind of loss, initialisation, data, optimiser and metric, as specs spell it.
 
+use serde_json::json;
+use sweep_wire::{Drift, LabelNoise};
+
 use crate::spec::{
     model::MAX_CLASSES,
     patterns::{MAX_LENGTH, MAX_PATTERNS},
@@ -257,4 +260,71 @@ fn lists_have_bounds() {
     };
     assert!(read(&with(&inputs(100))).is_ok());
     assert_eq!(said(&inputs(101)), "`data.train.inputs` should name 1 to 100 of the model's inputs");
+}
+
+#[test]
+fn data_of_every_kind() {
+    let source = |text: &str| {
+        let spec =
+            read(&with(&format!("data: {{train: {{{text}}}}}"))).unwrap_or_else(|e| panic!("{text}: {e}"));
+        serde_json::to_value(spec.data.train).unwrap()
+    };
+    let cases = [
+        ("npz: a.npz, inputs: x, labels: y", json!({"npz": "a.npz", "inputs": "x", "labels": "y"})),
+        (
+            "npz: a.npz, inputs: {ids: x}, labels: y",
+            json!({"npz": "a.npz", "inputs": {"ids": "x"}, "labels": "y"}),
+        ),
+        ("csv: t.csv, labels: 64", json!({"csv": "t.csv", "labels": "64", "inputs": null, "header": null})),
+        (
+            "csv: t.csv, labels: c, inputs: [a, 3], header: false",
+            json!({"csv": "t.csv", "labels": "c", "inputs": ["a", "3"], "header": false}),
+        ),
+        ("cifar10: b.bin", json!({"cifar10": ["b.bin"]})),
+        ("cifar100: [b.bin, c.bin]", json!({"cifar100": ["b.bin", "c.bin"], "labels": "fine"})),
+        ("cifar100: b.bin, labels: coarse", json!({"cifar100": ["b.bin"], "labels": "coarse"})),
+        ("folder: d", json!({"folder": "d", "resize": null, "channels": 3})),
+        ("folder: d, resize: 32, channels: 1", json!({"folder": "d", "resize": [32, 32], "channels": 1})),
+        ("folder: d, resize: [32, 24]", json!({"folder": "d", "resize": [32, 24], "channels": 3})),
+        ("text: t.txt, length: 64", json!({"text": "t.txt", "length": 64})),
+        ("tokens: t.npy, length: 64", json!({"tokens": "t.npy", "dtype": null, "length": 64})),
+        (
+            "tokens: t.bin, dtype: uint16, length: 64",
+            json!({"tokens": "t.bin", "dtype": "uint16", "length": 64}),
+        ),
+        (
+            "parquet: t.parquet, inputs: x, labels: y",
+            json!({"parquet": "t.parquet", "inputs": ["x"], "labels": "y"}),
+        ),
+        (
+            "parquet: t.parquet, inputs: {ids: x}, labels: y",
+            json!({"parquet": "t.parquet", "inputs": {"ids": "x"}, "labels": "y"}),
+        ),
+    ];
+    for (text, wanted) in cases {
+        assert_eq!(source(text), wanted, "{text}");
+    }
+}
+
+#[test]
+fn what_is_done_to_samples() {
+    let data = |text: &str| {
+        read(&with(&format!("data: {{train: {{images: i, labels: l}}, {text}}}")))
+            .unwrap_or_else(|e| panic!("{text}: {e}"))
+            .data
+    };
+    let plain = data("shuffle: true");
+    assert_eq!((plain.memory, plain.label_noise, plain.drift), (1 << 30, None, None));
+    for (text, bytes) in [("512 MiB", 512 << 20), ("2GB", 2_000_000_000), ("1.5 KiB", 1536), ("0 B", 0)] {
+        assert_eq!(data(&format!("memory: {text}")).memory, bytes);
+    }
+    let augment = data("augment: [vertical_flip, cutout: {size: 4}, mixup: {alpha: 0.2}]").augment;
+    assert_eq!(augment, [Augment::VerticalFlip, Augment::Cutout { size: 4 }, Augment::Mixup { alpha: 0.2 }]);
+    assert_eq!(data("label_noise: 20%").label_noise, Some(LabelNoise { share: 0.2, seed: 0 }));
+    assert_eq!(
+        data("label_noise: {share: 100%, seed: 4}").label_noise,
+        Some(LabelNoise { share: 1.0, seed: 4 })
+    );
+    let drift = Drift { strength: 0.5, period: 4.0 };
+    assert_eq!(data("drift: {strength: 0.5, period: 4 epochs}").drift, Some(drift));
 }
