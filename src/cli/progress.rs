@@ -127,7 +127,8 @@ impl Progress {
             None => return None,
         };
         let elapsed = since.elapsed();
-        if done == before || elapsed < PACE_AFTER {
+        // A trial that is tried again takes back what its last attempt had done.
+        if done <= before || elapsed < PACE_AFTER {
             return None;
         }
         let rest = self.steps.saturating_sub(done) as f64 / (done - before) as f64;

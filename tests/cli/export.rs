@@ -220,3 +220,45 @@ fn what_nothing_needs_is_deleted() {
     );
     place.ok(&["run", "spec.yaml"]);
 }
+
+/// Needs `numpy` and `onnxruntime` for `python3`, which `.ci/run` installs.
+#[test]
+fn a_language_model_is_scored_and_sampled_by_stock_onnx_runtime() {
+    let python = |arguments: &[&str]| Command::new("python3").args(arguments).output();
+    let there = python(&["-c", "import numpy, onnxruntime"]).is_ok_and(|output| output.status.success());
+    if !there {
+        assert!(std::env::var_os("CI").is_none(), "python3 has no numpy and onnxruntime");
+        println!("skipped: python3 has no numpy and onnxruntime");
+        return;
+    }
+    let place = Place::new();
+    place.spec(
+        "
+model: {onnx: ROOT/sweeps/models/gpt.onnx, loss: token_cross_entropy, init: {truncated_normal: {std: 0.02}}}
+data:
+  train: {text: ROOT/sweeps/data/shakespeare/train.txt, length: 64}
+  test: {text: ROOT/sweeps/data/shakespeare/test.txt, length: 64}
+training: {batch_size: 32, full_budget: 12 steps, optimizer: {adamw: {beta2: 0.99}}, evaluate: end, ema: 0.5}
+schedules: [cosine]
+parameters: {learning_rate: 0.01}
+metric: perplexity
+",
+    );
+    place.ok(&["run", "spec.yaml"]);
+    place.ok(&["export-model", "1", "-o", "gpt.onnx"]);
+    let file = place.path().join("gpt.onnx");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("sweeps");
+    let script = root.join("models/sample.py");
+    let run = |more: &[&str]| {
+        let output = python(&[&[script.to_str().unwrap(), file.to_str().unwrap()], more].concat()).unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let scored = run(&["--score", root.join("data/shakespeare/test.txt").to_str().unwrap()]);
+    let scored: f64 = scored.trim().strip_prefix("perplexity ").unwrap().parse().unwrap();
+    let reported =
+        place.json(&["sql", "SELECT value FROM trials", "--format", "json"])[0]["value"].as_f64().unwrap();
+    assert!(reported < 100.0, "128 characters, so it learnt something: {reported}");
+    assert!((scored - reported).abs() < 1e-4 * reported, "{scored} {reported}");
+    assert_eq!(run(&["HAMLET.", "--count", "40"]).strip_suffix('\n').unwrap().chars().count(), 47);
+}

@@ -3,15 +3,17 @@
 
 use std::{
     collections::BTreeMap,
+    io::Read,
     process::{Child, Stdio},
     time::{Duration, Instant},
 };
 
+use sweep::store::{QueryLimits, query};
 use sweep_trainer::checkpoint::read_weights;
 
 use super::*;
 
-/// Two trials of some seconds each, with dropout, crops and a validation set.
+/// Four trials of about a second each, with dropout, crops and a validation set.
 const LONG: &str = "
 name: long
 model: {onnx: ROOT/sweeps/models/lenet.onnx, loss: cross_entropy}
@@ -20,14 +22,15 @@ data:
   validation: 20%
   augment: [{random_crop: {padding: 2}}, horizontal_flip]
 training:
-  batch_size: 16
-  full_budget: 400 steps
+  batch_size: 64
+  full_budget: 160 steps
   optimizer: {adamw: {weight_decay: 0.01}}
   ema: 0.99
   log_every: 1 step
-  evaluate: 100 steps
+  evaluate: 40 steps
 schedules: [cosine, linear]
 parameters: {learning_rate: 0.001}
+seeds: 2
 resources: {workers: WORKERS, threads: 1}
 retry: {max: 9}
 checkpoint: {every: 20 steps}
@@ -35,10 +38,9 @@ checkpoint: {every: 20 steps}
 
 /// What a sweep's trials measured, and the weights they left, by seed and schedule.
 fn left(place: &Place) -> (Value, BTreeMap<String, Vec<u32>>) {
-    let points = "SELECT t.schedule, c.name, c.step, c.value FROM curves AS c JOIN trials AS t ON t.trial = c.trial \
-                  ORDER BY t.schedule, c.name, c.step";
-    let trials =
-        place.json(&["sql", "SELECT trial, schedule FROM trials ORDER BY trial", "--format", "json"]);
+    let points = "SELECT t.schedule, t.seed, c.name, c.step, c.value FROM curves AS c JOIN trials AS t ON t.trial = c.trial \
+                  ORDER BY t.schedule, t.seed, c.name, c.step";
+    let trials = place.json(&["sql", "SELECT trial, schedule, seed FROM trials", "--format", "json"]);
     let mut weights = BTreeMap::new();
     for trial in trials.as_array().unwrap() {
         let folder = place.home().join("checkpoints").join(trial["trial"].to_string());
@@ -47,7 +49,7 @@ fn left(place: &Place) -> (Value, BTreeMap<String, Vec<u32>>) {
         for name in names {
             let name = name.to_str().unwrap();
             for (tensor, (_, values)) in read_weights(&folder.join(name)).unwrap().tensors {
-                let key = format!("{} {name} {tensor}", trial["schedule"]);
+                let key = format!("{} {} {name} {tensor}", trial["schedule"], trial["seed"]);
                 weights.insert(key, values.into_iter().map(f32::to_bits).collect());
             }
         }
@@ -55,12 +57,11 @@ fn left(place: &Place) -> (Value, BTreeMap<String, Vec<u32>>) {
     (place.json(&["sql", points, "--format", "json"]), weights)
 }
 
-fn rows(place: &Place, query: &str) -> Vec<Value> {
-    let output = place.sweep(&["sql", query, "--format", "json"]);
-    serde_json::from_slice::<Value>(&output.stdout)
-        .ok()
-        .and_then(|rows| rows.as_array().cloned())
-        .unwrap_or_default()
+/// Asks the store itself: a process for each question would be slower than the training that is to be disturbed.
+fn rows(place: &Place, sql: &str) -> Vec<Value> {
+    let Ok(table) = query(&place.home(), sql, QueryLimits::default()) else { return Vec::new() };
+    let row = |row: &Vec<Value>| table.columns.iter().cloned().zip(row.iter().cloned()).collect();
+    table.rows.iter().map(row).map(Value::Object).collect()
 }
 
 /// Waits until an attempt after attempt `after` has trained so many steps, and gives its number and its process.
@@ -74,8 +75,14 @@ fn running(place: &Place, scheduler: &mut Child, after: u64, steps: u64) -> (u64
         if let Some(row) = rows(place, &query).first() {
             return (row["attempt"].as_u64().unwrap(), row["pid"].to_string());
         }
+        std::thread::sleep(Duration::from_millis(5));
         assert!(Instant::now() < deadline, "no worker came so far");
-        assert!(scheduler.try_wait().unwrap().is_none(), "the sweep ended before it was disturbed");
+        if let Some(status) = scheduler.try_wait().unwrap() {
+            let mut said = String::new();
+            scheduler.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            let attempts = rows(place, "SELECT * FROM attempts");
+            panic!("the sweep ended before it was disturbed: {status}: {said}\n{attempts:?}");
+        }
     }
 }
 
@@ -94,17 +101,19 @@ fn disturbed(workers: &str) {
     let start =
         || place.command(&["run", "spec.yaml"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut scheduler = start();
-    let (attempt, worker) = running(&place, &mut scheduler, 0, 50);
+    let (attempt, worker) = running(&place, &mut scheduler, 0, 20);
     signal("-KILL", &worker);
-    let (attempt, worker) = running(&place, &mut scheduler, attempt, 50);
+    let (attempt, worker) = running(&place, &mut scheduler, attempt, 20);
     signal("-TERM", &worker);
-    let (attempt, _) = running(&place, &mut scheduler, attempt, 50);
+    running(&place, &mut scheduler, attempt, 20);
     scheduler.kill().unwrap();
     scheduler.wait().unwrap();
+    // What it left open is not running.
+    let last = rows(&place, "SELECT max(attempt) AS last FROM attempts")[0]["last"].as_u64().unwrap();
 
     // Ctrl-C twice: the state is written and the program ends.
     let mut scheduler = start();
-    running(&place, &mut scheduler, attempt, 20);
+    running(&place, &mut scheduler, last, 10);
     signal("-INT", &scheduler.id().to_string());
     std::thread::sleep(Duration::from_millis(150));
     signal("-INT", &scheduler.id().to_string());
@@ -119,15 +128,15 @@ fn disturbed(workers: &str) {
             |row: &&Value| row["end"] == end && row["message"].as_str().unwrap_or("").contains(message);
         attempts.iter().filter(like).count()
     };
-    assert_eq!(ends("done", ""), 2, "{attempts:?}");
+    assert_eq!(ends("done", ""), 4, "{attempts:?}");
     assert_eq!(ends("failed", "killed by SIGKILL"), 1, "{attempts:?}");
     assert_eq!(ends("failed", "stopped on request"), 1, "TERM writes a checkpoint: {attempts:?}");
     assert!(ends("cancelled", "scheduler went away") >= 1, "{attempts:?}");
     let resumed =
         attempts.iter().filter(|row| row["first_step"].as_u64().is_some_and(|step| step > 0)).count();
-    assert!(resumed >= 4, "attempts go on where others were: {attempts:?}");
+    assert!(resumed >= 3, "attempts go on where others were: {attempts:?}");
     let (found, wanted) = (left(&place), left(&quiet));
-    assert!(wanted.0.as_array().unwrap().len() > 800 && !wanted.1.is_empty());
+    assert!(wanted.0.as_array().unwrap().len() > 600 && !wanted.1.is_empty());
     assert!(found == wanted, "bit for bit");
 }
 
