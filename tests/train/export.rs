@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use sweep_graph::{Model as Onnx, Selection, Tensor as Values, TensorData};
+use sweep_graph::{DType, Model as Onnx, Port, Selection, Tensor as Values, TensorData};
 use sweep_trainer::checkpoint::{Weights, read_weights};
 use sweep_wire::{Every, Keep};
 
@@ -43,6 +43,32 @@ fn exported(job: &Job, weights: &Weights) -> Vec<u8> {
     model.with_weights(&bytes, &weights.tensors).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// Checks that the stock runtime computes of a file what evaluations compute: nothing in it is in training mode.
+fn is_for_inference(name: &str, job: &Job, bytes: &[u8]) {
+    let selection = Selection { output: job.model.output.clone(), ..Selection::default() };
+    let model = Onnx::decode(bytes, &selection).unwrap();
+    let input = |port: &Port| {
+        let shape: Vec<usize> = port.dims.iter().map(|extent| extent.unwrap_or(4)).collect();
+        let count: usize = shape.iter().product();
+        let ones = (0..count as i64).map(|index| i64::from(index % 3 != 0));
+        let data = match port.dtype {
+            DType::I64 => TensorData::I64(ones.collect()),
+            _ => TensorData::F32((0..count).map(|index| (index as f32 * 0.7).sin()).collect()),
+        };
+        (port.name.clone(), Values { shape, data })
+    };
+    let inputs: Vec<_> = model.inputs().iter().map(input).collect();
+    let inputs: Vec<_> = inputs.iter().map(|(name, values)| (name.as_str(), values)).collect();
+    let [stock, wanted] = [bytes, &model.probe().bytes].map(|bytes| {
+        let outputs = engine().open(bytes, false).unwrap().run(&inputs).unwrap();
+        let (_, _, output) = outputs.into_iter().find(|(name, ..)| *name == model.output().name).unwrap();
+        output.as_f32().unwrap().to_vec()
+    });
+    assert_eq!(stock.len(), wanted.len(), "{name}");
+    let apart = stock.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(apart < 1e-4, "{name}: the exported file is {apart} from what evaluations compute");
+}
+
 /// The evaluation of a model as it stands, before any step.
 fn evaluated(job: &Job) -> Vec<Point> {
     let mut trainer = Trainer::new(&engine(), job).unwrap_or_else(|fault| panic!("{fault}"));
@@ -59,6 +85,7 @@ fn every_family_evaluates_as_it_was_trained() {
         let rates = families::rates(&fixture);
         let (wanted, weights) = trained(&job, &rates[..10]);
         let bytes = exported(&job, &weights);
+        is_for_inference(name, &job, &bytes);
         let path = folder.path().join(format!("{name}.onnx"));
         fs::write(&path, bytes).unwrap();
         let before = evaluated(&job);

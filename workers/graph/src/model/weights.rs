@@ -98,6 +98,8 @@ struct Editor<'a> {
     /// The decoded node that defines a value.
     places: HashMap<&'a str, usize>,
     taken: HashSet<String>,
+    /// The nodes of which another output than the first is of use.
+    read: HashSet<usize>,
     /// The initialisers that are written, by parameter and whether they are transposed.
     written: BTreeMap<(usize, bool), String>,
 }
@@ -117,28 +119,40 @@ impl<'a> Editor<'a> {
         }
         let taken = places.keys().map(|name| (*name).to_owned()).collect();
         let fields = fields(graph)?;
-        Ok(Self { model, names, values, fields, places, taken, written: BTreeMap::new() })
+        Ok(Self {
+            model,
+            names,
+            values,
+            fields,
+            places,
+            taken,
+            read: HashSet::new(),
+            written: BTreeMap::new(),
+        })
     }
 
     fn edit(mut self) -> Result<Vec<u8>, GraphError> {
-        let gone = self.replaced();
+        let fields = std::mem::take(&mut self.fields);
+        let names = |number: u32| -> Result<HashSet<&str>, GraphError> {
+            let listed = fields.iter().filter(|field| field.number == number);
+            listed.map(|field| raw::text(field.content, VALUE_NAME)).collect()
+        };
+        let (inputs, outputs) = (names(INPUT)?, names(OUTPUT)?);
+        let gone = self.replaced(&fields, &outputs)?;
         for name in &gone {
             self.taken.remove(*name);
         }
+        self.read = self.read_outputs(&outputs);
         let mut out = Vec::new();
-        let fields = std::mem::take(&mut self.fields);
         for field in fields.iter().filter(|field| field.number == NODE) {
             self.node(field, &gone, &mut out)?;
         }
         let written: HashSet<&str> = self.written.values().map(String::as_str).collect();
-        // Some old files list initialisers as inputs too, and an output may be a constant: those stay.
-        let listed = fields.iter().filter(|field| [INPUT, OUTPUT].contains(&field.number));
-        let listed: HashSet<&str> =
-            listed.map(|field| raw::text(field.content, VALUE_NAME)).collect::<Result<_, _>>()?;
         for field in fields.iter().filter(|field| field.number != NODE) {
             if field.number == INITIALIZER {
                 let name = raw::text(field.content, TENSOR_NAME)?;
-                if written.contains(name) || (gone.contains(name) && !listed.contains(name)) {
+                // Some old files list initialisers as inputs too: those stay.
+                if written.contains(name) || (gone.contains(name) && !inputs.contains(name)) {
                     continue;
                 }
             }
@@ -153,8 +167,13 @@ impl<'a> Editor<'a> {
         Ok(out)
     }
 
-    /// The file's constants that nobody reads any longer: each of their readers reads a parameter that gets a value.
-    fn replaced(&self) -> HashSet<&'a str> {
+    /// The file's constants that nobody reads any longer: each of their readers reads a parameter that gets a value, and
+    /// they are no `outputs`, or such whose name the parameter keeps.
+    fn replaced(
+        &self,
+        fields: &[Field<'a>],
+        outputs: &HashSet<&str>,
+    ) -> Result<HashSet<&'a str>, GraphError> {
         let mut read: HashMap<usize, bool> = HashMap::new();
         for (index, node) in self.model.nodes.iter().enumerate() {
             for (slot, value) in node.inputs.iter().enumerate() {
@@ -163,13 +182,41 @@ impl<'a> Editor<'a> {
                 *read.entry(value.node).or_insert(true) &= replaced;
             }
         }
-        let constants = read.into_iter().filter(|(_, replaced)| *replaced).map(|(index, _)| index);
         let constant = |index: &usize| matches!(self.model.nodes[*index].kind, Kind::Constant(_));
-        let sink = self.model.sink.node;
-        constants
-            .filter(|index| constant(index) && *index != sink)
-            .map(|index| self.model.nodes[index].outputs[0].as_str())
-            .collect()
+        let constants = read.into_iter().filter(|(index, replaced)| *replaced && constant(index));
+        let names = constants.map(|(index, _)| self.model.nodes[index].outputs[0].as_str());
+        let stays = |name: &str| outputs.contains(name) && !self.names.iter().any(|kept| kept == name);
+        let mut gone: HashSet<&str> = names.filter(|name| !stays(name)).collect();
+        // A copy that stays reads what it copies, which may be a copy itself.
+        for field in fields.iter().rev().filter(|field| field.number == NODE) {
+            let parts = raw::fields(field.content)?;
+            let (index, made) = self.made(&parts)?;
+            if constant(&index) && !made.iter().any(|name| gone.contains(name)) {
+                for name in raw::texts(&parts, NODE_INPUT)? {
+                    gone.remove(name);
+                }
+            }
+        }
+        Ok(gone)
+    }
+
+    /// The decoded node that a node of the file is, and its outputs.
+    fn made<'b>(&self, parts: &[Field<'b>]) -> Result<(usize, Vec<&'b str>), GraphError> {
+        let made = raw::texts(parts, NODE_OUTPUT)?;
+        let index = made.iter().find_map(|name| self.places.get(name)).copied();
+        let index =
+            index.ok_or_else(|| GraphError::Decode("these are not the bytes of this model".to_owned()))?;
+        Ok((index, made))
+    }
+
+    /// The nodes of which another output than the first is read, or is one of `outputs`.
+    fn read_outputs(&self, outputs: &HashSet<&str>) -> HashSet<usize> {
+        let nodes = &self.model.nodes;
+        let read = nodes.iter().flat_map(|node| &node.inputs).flatten();
+        let read = read.filter(|value| value.slot > 0).map(|value| value.node);
+        let listed =
+            |index: &usize| nodes[*index].outputs.iter().skip(1).any(|name| outputs.contains(&**name));
+        read.chain((0..nodes.len()).filter(listed)).collect()
     }
 
     /// The parameter with a new value that an input reads.
@@ -180,11 +227,9 @@ impl<'a> Editor<'a> {
 
     fn node(&mut self, field: &Field<'a>, gone: &HashSet<&str>, out: &mut Vec<u8>) -> Result<(), GraphError> {
         let parts = fields(field.content)?;
-        let outputs: Vec<&str> = raw::texts(&parts, NODE_OUTPUT)?;
-        let Some(&index) = outputs.iter().find_map(|name| self.places.get(name)) else {
-            return Err(GraphError::Decode("these are not the bytes of this model".to_owned()));
-        };
-        let Kind::Op(op) = &self.model.nodes[index].kind else {
+        let (index, outputs) = self.made(&parts)?;
+        let node = &self.model.nodes[index];
+        let Kind::Op(op) = &node.kind else {
             // A constant of its own or a copy of one.
             if !outputs.iter().any(|name| gone.contains(name)) {
                 out.extend_from_slice(field.whole);
@@ -194,30 +239,35 @@ impl<'a> Editor<'a> {
         let mut inputs: Vec<String> =
             raw::texts(&parts, NODE_INPUT)?.into_iter().map(str::to_owned).collect();
         let before = inputs.clone();
-        for slot in 0..self.model.nodes[index].inputs.len() {
+        for slot in 0..node.inputs.len() {
             if let Some(used) = self.used(index, slot) {
                 inputs.resize(inputs.len().max(slot + 1), String::new());
                 inputs[slot] = self.initializer(used);
             }
         }
-        let kept = inference(op, &mut inputs);
+        let kept = inference(op, &mut inputs, outputs.len());
+        if kept == Some(1) && self.read.contains(&index) {
+            return Err(
+                node.error("its batch statistics are outputs, which a model for inference does not have")
+            );
+        }
         if inputs == before && kept.is_none() {
             out.extend_from_slice(field.whole);
             return Ok(());
         }
-        let mut node = Vec::with_capacity(field.content.len());
-        inputs.iter().for_each(|name| put(&mut node, NODE_INPUT, name.as_bytes()));
+        let mut written = Vec::with_capacity(field.content.len());
+        inputs.iter().for_each(|name| put(&mut written, NODE_INPUT, name.as_bytes()));
         let outputs = outputs.into_iter().take(kept.unwrap_or(usize::MAX));
-        outputs.for_each(|name| put(&mut node, NODE_OUTPUT, name.as_bytes()));
+        outputs.for_each(|name| put(&mut written, NODE_OUTPUT, name.as_bytes()));
         for part in parts {
             let named = |name: &str| Ok::<_, GraphError>(raw::text(part.content, ATTRIBUTE_NAME)? == name);
             match part.number {
                 NODE_INPUT | NODE_OUTPUT => {}
                 NODE_ATTRIBUTE if kept.is_some() && named("training_mode")? => {}
-                _ => node.extend_from_slice(part.whole),
+                _ => written.extend_from_slice(part.whole),
             }
         }
-        put(out, NODE, &node);
+        put(out, NODE, &written);
         Ok(())
     }
 
@@ -235,9 +285,9 @@ impl<'a> Editor<'a> {
     }
 }
 
-/// Sets an operator to inference: takes away inputs that say otherwise and says how many outputs are left; nothing if it
-/// is in inference whatever it says.
-fn inference(op: &Op, inputs: &mut Vec<String>) -> Option<usize> {
+/// Sets an operator with so many outputs to inference: takes away inputs that say otherwise and says how many outputs are
+/// left; nothing if it is in inference whatever it says.
+fn inference(op: &Op, inputs: &mut Vec<String>, outputs: usize) -> Option<usize> {
     if !op.domain.is_empty() {
         return None;
     }
@@ -247,7 +297,8 @@ fn inference(op: &Op, inputs: &mut Vec<String>) -> Option<usize> {
             inputs.truncate(2);
             Some(usize::MAX)
         }
-        "BatchNormalization" if op.int("training_mode", 0) != 0 => Some(1),
+        // Before opset 14 it is the other outputs that ask for training.
+        "BatchNormalization" if outputs > 1 || op.int("training_mode", 0) != 0 => Some(1),
         _ => None,
     }
 }

@@ -21,3 +21,4 @@ mod runtime;
 mod shapes;
 mod steps;
 mod transposed;
+mod weights;

@@ -8,6 +8,7 @@ pub(crate) enum Attr<'a> {
     Float(f32),
     Text(&'a str),
     Ints(&'a [i64]),
+    Floats(&'a [f32]),
     Texts(&'a [&'a str]),
 }
 
@@ -89,6 +90,13 @@ impl Builder {
                     v.iter().for_each(|&v| number(&mut inner, 8, v as u64));
                     7
                 }
+                Attr::Floats(v) => {
+                    v.iter().for_each(|v| {
+                        tag(&mut inner, 7, 5);
+                        inner.extend(v.to_le_bytes());
+                    });
+                    6
+                }
                 Attr::Texts(v) => {
                     v.iter().for_each(|v| bytes(&mut inner, 9, v.as_bytes()));
                     8
@@ -104,13 +112,20 @@ impl Builder {
 
     /// The model, with value `output` of so many axes as its output.
     pub(crate) fn build(self, output: &str) -> Vec<u8> {
+        self.build_all(&[output])
+    }
+
+    /// As [`build`](Self::build), with several outputs.
+    pub(crate) fn build_all(self, outputs: &[&str]) -> Vec<u8> {
         let mut graph = self.nodes;
         bytes(&mut graph, 2, b"test");
         graph.extend(self.tensors);
         bytes(&mut graph, 11, &self.input);
-        let mut info = Vec::new();
-        bytes(&mut info, 1, output.as_bytes());
-        bytes(&mut graph, 12, &info);
+        for output in outputs {
+            let mut info = Vec::new();
+            bytes(&mut info, 1, output.as_bytes());
+            bytes(&mut graph, 12, &info);
+        }
         let mut model = Vec::new();
         number(&mut model, 1, 8);
         bytes(&mut model, 7, &graph);
