@@ -50,6 +50,13 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let job: Job = serde_json::from_value(trial.job.clone()).map_err(|error| {
         Failure::usage(format!("trial {} is of another version of `sweep`: {error}", trial.trial))
     })?;
+    if fs::canonicalize(&args.output)
+        .is_ok_and(|path| fs::canonicalize(&job.model.onnx).is_ok_and(|model| path == model))
+    {
+        let message = format!("`{}` is the model that was trained", args.output.display());
+        return Err(Failure::usage(message)
+            .hint("write another file: the weights of its other trials go into this one"));
+    }
     let file = format!("{}.safetensors", kept.which);
     let weights = global.home.join(CHECKPOINTS).join(trial.trial.to_string()).join(file);
     let expected = trial.facts.as_ref().and_then(|facts| facts["contents"]["model"].as_str());

@@ -53,11 +53,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
             fs::remove_file(path).map_err(|error| {
                 Failure::internal(format!("`{}` cannot be deleted: {error}", path.display()))
             })?;
-            if let Some(folder) =
-                path.parent().filter(|folder| folder.starts_with(global.home.join(CHECKPOINTS)))
-            {
-                let _ = fs::remove_dir(folder); // only if it is empty
-            }
+        }
+        for folder in entries(&global.home.join(CHECKPOINTS)) {
+            let _ = fs::remove_dir(folder); // only if it is empty
         }
     }
     match global.output_mode {
@@ -85,10 +83,11 @@ fn as_json(args: &Args, kinds: &[Kind]) -> serde_json::Value {
     json!({"version": 1, "dry_run": args.dry_run, "deleted": kinds.iter().map(kind).collect::<Vec<_>>()})
 }
 
-/// Files in the trials' folders that no row names.
+/// Files in the trials' folders, and beside them, that no row names.
 fn unneeded(home: &Path, garbage: &Garbage) -> Vec<(PathBuf, u64)> {
-    let mut files = Vec::new();
-    for folder in entries(&home.join(CHECKPOINTS)) {
+    let folders = entries(&home.join(CHECKPOINTS));
+    let mut files = folders.clone();
+    for folder in folders {
         let trial = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
         let needed = |path: &Path| {
             let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);

@@ -2,7 +2,10 @@
 
 use std::{fs, process::ExitCode};
 
-use super::{Failure, Global, results::emit};
+use super::{
+    Failure, Global,
+    results::{emit, look},
+};
 use crate::{
     executor::TABLES,
     report::{self, Format},
@@ -23,7 +26,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let trial = store::open_reader(&global.home)?.trial(args.trial)?;
     let rates = rates(global, &trial);
     emit(global, args.format, |format| match format {
-        Format::Table => Ok(report::show(&trial, &rates)),
+        Format::Table => Ok(report::show(&trial, &rates, look(global))),
         Format::Json => Ok(serde_json::to_string_pretty(&trial).map_err(Failure::internal)? + "\n"),
         Format::Csv | Format::Markdown => Err(Failure::usage("a trial is shown as `table` or `json`")),
     })?;

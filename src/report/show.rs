@@ -2,16 +2,18 @@
 
 use serde_json::Value;
 
-use super::{escape, words};
+use super::{Look, escape, words};
 use crate::store::{AttemptRow, TrialDetail, plain};
 
-/// The longest curve, in characters.
-const WIDTH: usize = 48;
+/// The longest curve, in characters: with its name and values it fits 80.
+const WIDTH: usize = 36;
+/// Where text begins, in characters.
+const COLUMN: usize = 21;
 
 /// Everything about a trial, as text for a terminal; `rates` are its learning rates, if they are known.
 #[must_use]
-pub fn show(trial: &TrialDetail, rates: &[f32]) -> String {
-    let mut lines = Lines::default();
+pub fn show(trial: &TrialDetail, rates: &[f32], look: Look) -> String {
+    let mut lines = Lines { text: String::new(), width: look.width };
     lines.heading(&format!("trial {}: {}", trial.trial, trial.status));
     if let Some(reason) = &trial.reason {
         lines.add("reason", reason);
@@ -23,7 +25,7 @@ pub fn show(trial: &TrialDetail, rates: &[f32]) -> String {
     curves(trial, rates, &mut lines);
     lines.heading("what was trained");
     for (name, value) in trial.job.as_object().into_iter().flatten().filter(|(_, value)| !is_empty(value)) {
-        lines.add(name, &inline(value));
+        settings(name, value, &mut lines);
     }
     lines.heading("attempts");
     for attempt in &trial.attempts {
@@ -53,7 +55,7 @@ pub fn show(trial: &TrialDetail, rates: &[f32]) -> String {
             _ => {}
         }
     }
-    lines.0
+    lines.text
 }
 
 fn appearances(trial: &TrialDetail, lines: &mut Lines) {
@@ -125,6 +127,20 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
+/// A setting, or a line for each of those in it.
+fn settings(name: &str, value: &Value, lines: &mut Lines) {
+    let Value::Object(pairs) = value else { return lines.add(name, &inline(value)) };
+    let mut name = name;
+    for (key, value) in pairs.iter().filter(|(_, value)| !is_empty(value)) {
+        let text = match (key.as_str(), value.as_u64()) {
+            ("memory", Some(count)) => words::bytes(count),
+            _ => inline(value),
+        };
+        lines.add(name, &format!("{key} {text}"));
+        name = "";
+    }
+}
+
 /// Settings in one line, without those that say nothing.
 fn inline(value: &Value) -> String {
     match value {
@@ -164,16 +180,24 @@ pub fn sparkline(values: &[f64]) -> String {
 }
 
 /// Names on the left, what there is to say on the right.
-#[derive(Default)]
-struct Lines(String);
+struct Lines {
+    text: String,
+    /// In characters; only what has no spaces is longer.
+    width: usize,
+}
 
 impl Lines {
     fn heading(&mut self, text: &str) {
-        let gap = if self.0.is_empty() { "" } else { "\n" };
-        self.0 += &format!("{gap}{}\n", escape(text));
+        let gap = if self.text.is_empty() { "" } else { "\n" };
+        self.text += &format!("{gap}{}\n", escape(text));
     }
 
     fn add(&mut self, name: &str, text: &str) {
-        self.0 += &format!("  {:<18} {}\n", escape(name), escape(text));
+        let wrapped = words::wrap(&escape(text), self.width.saturating_sub(COLUMN));
+        let mut name = escape(name);
+        for line in wrapped.lines() {
+            self.text += &format!("  {name:<18} {line}\n");
+            name.clear();
+        }
     }
 }

@@ -52,6 +52,29 @@ fn the_best_trial_comes_out_as_a_model() {
     assert!((again - before).abs() < 1e-6, "{again} {before}");
 }
 
+/// Python's own runtime has no code of ours; where it is missing there is nothing to compare with.
+#[test]
+fn python_finds_the_reported_accuracy() {
+    let python = std::env::var("SWEEP_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let ready = Command::new(&python).args(["-c", "import numpy, onnxruntime"]).output();
+    if !ready.is_ok_and(|output| output.status.success()) {
+        println!("skipped: `{python}` has no numpy and onnxruntime; `SWEEP_PYTHON` names one that has");
+        return;
+    }
+    let place = trained();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sweeps/models/check_export.py");
+    for trial in ["1", "2", "3", "4"] {
+        place.ok(&["export-model", trial, "-o", "trained.onnx", "--which", "last", "--force"]);
+        let told = place.ok(&["show", trial, "--format", "json"]);
+        fs::write(place.path().join("trial.json"), told).unwrap();
+        let trial = fs::File::open(place.path().join("trial.json")).unwrap();
+        let mut check = Command::new(&python);
+        check.arg(&script).arg("trained.onnx").current_dir(place.path()).stdin(trial);
+        let output = check.output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+}
+
 #[test]
 fn what_cannot_be_exported_is_said() {
     let place = trained();
@@ -87,6 +110,7 @@ fn what_cannot_be_exported_is_said() {
         let rows = place.json(&["sql", "SELECT max(trial) AS trial FROM trials", "--format", "json"]);
         rows[0]["trial"].to_string()
     };
+    refused(&[&last(&place), "-o", "m.onnx", "--force"], 2, "is the model that was trained");
     let bytes = fs::read(place.path().join("m.onnx")).unwrap();
     fs::write(place.path().join("m.onnx"), [&bytes[..], &[0x42, 0]].concat()).unwrap();
     refused(&[&last(&place), "-o", "x.onnx"], 2, "is not the model that was trained");
@@ -146,6 +170,9 @@ fn show_says_everything() {
         assert!(words == "went on" || text.contains(words), "{words}: {text}");
     }
     assert!(text.contains('▁') && text.contains('█'), "{text}");
+    for line in text.lines().filter(|line| line.split_whitespace().all(|word| word.len() < 40)) {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
     let json = place.json(&["show", "1", "--format", "json"]);
     assert_eq!(json["version"], 1);
     assert_eq!(json["facts"]["contents"]["model"].as_str().unwrap().len(), 64);
@@ -177,7 +204,7 @@ fn what_nothing_needs_is_deleted() {
     let files = || {
         let mut files: Vec<_> = fs::read_dir(home.join("checkpoints"))
             .unwrap()
-            .flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap())
+            .flat_map(|folder| fs::read_dir(folder.unwrap().path()).into_iter().flatten())
             .map(|file| file.unwrap().path())
             .collect();
         files.sort();
@@ -187,21 +214,31 @@ fn what_nothing_needs_is_deleted() {
     for (path, bytes) in [
         ("checkpoints/1/17.safetensors", 10),
         ("checkpoints/999/last.safetensors", 20),
+        ("checkpoints/stray", 0),
         ("tables/x.partial", 3),
     ] {
         let path = home.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, vec![0; bytes]).unwrap();
     }
+    // What a gc that was killed leaves.
+    fs::create_dir_all(home.join("checkpoints/998")).unwrap();
     let dry = place.ok(&["gc", "--dry-run"]);
     assert!(
-        dry.contains("would delete 2 checkpoints and weights, 30 B") && dry.contains("1 rate tables, 3 B"),
+        dry.contains("would delete 3 checkpoints and weights, 30 B") && dry.contains("1 rate tables, 3 B"),
         "{dry}"
     );
-    assert_eq!(files().len(), before.len() + 2);
+    assert!(home.join("checkpoints/1/17.safetensors").exists() && home.join("checkpoints/stray").exists());
+    let scheduler = sweep::store::Store::open_writer(&home).unwrap();
+    let refused = place.sweep(&["gc"]);
+    assert!(!refused.status.success() && stderr(&refused).contains("is in use by another sweep"));
+    drop(scheduler);
+    assert!(home.join("checkpoints/1/17.safetensors").exists());
     place.ok(&["gc"]);
     assert_eq!(files(), before);
-    assert!(!home.join("checkpoints/999").exists());
+    for gone in ["998", "999", "stray"] {
+        assert!(!home.join("checkpoints").join(gone).exists(), "{gone}");
+    }
 
     let best = best(&place)["trial"].to_string();
     let kept = place.json(&["--output-mode", "json", "gc", "--keep-best", "1"]);
