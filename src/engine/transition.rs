@@ -110,7 +110,7 @@ impl State {
         }
         self.begin(worker, 0, actions);
         let Some(running) = self.running_mut(worker, attempt) else { return };
-        (running.loss, running.learning_rate) = (Some(loss), Some(learning_rate));
+        (running.loss, running.learning_rate) = (loss, learning_rate);
         running.step_ms = Some(step_ms);
         if step > running.step {
             running.trained += step_ms.max(0.0) / 1e3 * (step - running.step) as f64;

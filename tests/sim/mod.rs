@@ -23,7 +23,14 @@ fn waiting(trial: TrialId, steps: u64) -> Submitted {
 
 fn progress(attempt: u64, step: u64) -> FromWorker {
     let points = vec![Point { name: "train/loss".into(), step: step - 1, value: 1.0 }];
-    FromWorker::Progress(Progress { attempt, step, loss: 1.0, learning_rate: 0.1, step_ms: 1.0, points })
+    FromWorker::Progress(Progress {
+        attempt,
+        step,
+        loss: Some(1.0),
+        learning_rate: Some(0.1),
+        step_ms: 1.0,
+        points,
+    })
 }
 
 /// An engine with one worker that runs attempt 1 of trial 7, which has 10 steps.

@@ -207,7 +207,7 @@ impl World {
         worker.step = (worker.step + 1 + self.below(10)).min(steps);
         let points = (from..worker.step).map(|step| Point { name: "train/loss".into(), step, value: 1.0 });
         let points = points.collect();
-        let (step, loss, learning_rate, step_ms) = (worker.step, 1.0, 0.1, 1.0);
+        let (step, loss, learning_rate, step_ms) = (worker.step, Some(1.0), Some(0.1), 1.0);
         events.push(said(FromWorker::Progress(Progress {
             attempt,
             step,

@@ -149,6 +149,11 @@ impl Worker {
                 ToWorker::Assign { attempt, job, expected, run } => {
                     self.attempt(attempt, &job, &expected, &run)?
                 }
+                ToWorker::Launch { attempt, .. } => {
+                    let message = "this worker runs no programs".to_owned();
+                    let kind = FailureKind::Permanent;
+                    self.sender.send(&FromWorker::Failed { attempt, kind, message })?;
+                }
                 ToWorker::Stop { .. } => {} // what it stops has already ended
             }
             if self.interrupt.is_requested() {
@@ -237,6 +242,7 @@ fn said_by(attempt: Attempt, said: Said) -> Option<FromWorker> {
             FromWorker::Started { attempt, step, state_bytes, damaged }
         }
         Said::Update(Update { step, loss, learning_rate, step_ms, points }) => {
+            let (loss, learning_rate) = (loss.is_finite().then_some(loss), Some(learning_rate));
             FromWorker::Progress(Progress { attempt, step, loss, learning_rate, step_ms, points })
         }
         Said::Checkpoint { step, bytes } => FromWorker::Checkpoint { attempt, step, bytes },

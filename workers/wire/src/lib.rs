@@ -6,6 +6,7 @@
 
 mod data;
 mod job;
+mod program;
 
 pub use data::{
     Arrays, Augment, Cifar10, Cifar100, Cifar100Labels, Columns, Csv, Data, Drift, Folder, Images, Inputs,
@@ -16,12 +17,14 @@ pub use job::{
     Run, ScheduleFreeSgd, Sgd,
 };
 
+pub use program::{Program, TrialFile};
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 /// The protocol version that both sides must share.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// The longest line either side reads, in bytes, the line feed included.
 pub const MAX_LINE: usize = 1 << 20;
@@ -39,6 +42,16 @@ pub enum ToWorker {
     /// Train one trial; answered by `started`, any number of `progress`, and one of `done`, `diverged`, `failed`.
     /// `expected` is what the job was when it was inspected.
     Assign { attempt: Attempt, job: Box<Job>, expected: Contents, run: Box<Run> },
+    /// Run a program for one trial; answered as `assign` is. `table` is the file of its learning rates, `folder` the one
+    /// for its checkpoints; told to stop, it gets TERM and after `grace_ms` KILL.
+    Launch {
+        attempt: Attempt,
+        program: Box<Program>,
+        trial: Box<TrialFile>,
+        table: TablePath,
+        folder: PathBuf,
+        grace_ms: u64,
+    },
     /// Give up the running attempt, if it is this one; answered, after a `checkpoint` where the run keeps them, by
     /// `failed` with kind `stopped`.
     Stop { attempt: Attempt },
@@ -106,6 +119,8 @@ pub enum FailureKind {
     Permanent,
     /// Another try may succeed.
     Transient,
+    /// Memory ran out, the machine's or a device's; the message says which.
+    OutOfMemory,
     /// Model or data are gone or not what was inspected: no trial is at fault, and none of this sweep can go on.
     Job,
 }
@@ -126,9 +141,9 @@ pub struct Progress {
     pub attempt: Attempt,
     /// Steps done so far.
     pub step: u64,
-    /// The last step's loss.
-    pub loss: f64,
-    pub learning_rate: f64,
+    /// The last step's loss, where it is known and finite.
+    pub loss: Option<f64>,
+    pub learning_rate: Option<f64>,
     /// Mean over the steps since the last message, evaluations left out.
     pub step_ms: f64,
     pub points: Vec<Point>,
@@ -193,8 +208,8 @@ mod tests {
     #[test]
     fn lines_from_a_worker() {
         check(
-            r#"{"type":"hello","protocol":2,"worker":"sh","pid":7}"#,
-            &FromWorker::Hello { protocol: 2, worker: "sh".into(), pid: 7 },
+            r#"{"type":"hello","protocol":3,"worker":"sh","pid":7}"#,
+            &FromWorker::Hello { protocol: 3, worker: "sh".into(), pid: 7 },
         );
         check(r#"{"type":"heartbeat"}"#, &FromWorker::Heartbeat);
         check(
@@ -210,9 +225,10 @@ mod tests {
             &FromWorker::Weights { attempt: 3, which: Which::Last, step: 9, bytes: 50 },
         );
         let points = vec![Point { name: "train/loss".into(), step: 9, value: 0.5 }];
-        let progress = Progress { attempt: 3, step: 10, loss: 0.5, learning_rate: 0.1, step_ms: 2.0, points };
+        let progress =
+            Progress { attempt: 3, step: 10, loss: Some(0.5), learning_rate: None, step_ms: 2.0, points };
         check(
-            r#"{"type":"progress","attempt":3,"step":10,"loss":0.5,"learning_rate":0.1,"step_ms":2.0,"points":[{"name":"train/loss","step":9,"value":0.5}]}"#,
+            r#"{"type":"progress","attempt":3,"step":10,"loss":0.5,"learning_rate":null,"step_ms":2.0,"points":[{"name":"train/loss","step":9,"value":0.5}]}"#,
             &FromWorker::Progress(progress),
         );
         check(
