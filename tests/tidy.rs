@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("cost", &[]),
     ("daemon", &["engine", "executor", "plan", "store"]),
-    ("device", &[]),
+    ("device", &["process"]),
     ("engine", &[]),
     ("executor", &["engine", "plan", "process"]),
     ("plan", &["schedule", "spec"]),
@@ -32,9 +32,11 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Crates with one door: the folders that may name them.
 const DOORS: &[(&str, &[&str])] = &[
     ("clap", &["src/cli"]),
+    ("clap_complete", &["src/cli"]),
     ("comfy_table", &["src/report"]),
     ("indicatif", &["src/cli"]),
     ("nix", &["src/process"]),
+    ("nvml_wrapper", &["src/device"]),
     ("ort", &["workers/trainer"]),
     ("prost", &["workers/graph"]),
     ("rusqlite", &["src/store"]),

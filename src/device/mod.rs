@@ -1,4 +1,18 @@
-//! What can be leased. Today: groups of processor cores.
+//! What a machine has and can be leased: processor cores, GPUs.
+//!
+//! Enter at [`cpu_slots`] for how cores are divided, [`CoreClaims`] for whose they are, [`Gpus`] for GPUs and
+//! [`Machine`] for what there is to say of the rest. Knows nothing of trials.
+
+mod claims;
+mod cores;
+mod gpu;
+mod machine;
+mod nvml;
+
+pub use claims::{CoreClaims, claimed_by_others};
+pub use cores::allowed_cores;
+pub use gpu::{Driver, GpuProcess, GpuReading, Gpus};
+pub use machine::{Cgroup, Machine};
 
 /// The workers of this machine and the threads each may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! reaped. Enter at [`Process::spawn`]. What lines mean is not known here.
 
 mod lines;
+mod machine;
 
 use std::{
     ffi::OsString,
@@ -22,6 +23,8 @@ use tokio::{
 };
 
 use sweep_wire::{FromWorker, ToWorker};
+
+pub use machine::{Limits, Running, allowed_cores, free_space, is_alive, limits, running, user};
 
 /// The most of a worker's standard error that is kept, in bytes; the rest is read and dropped.
 const MAX_LOG: u64 = 4 << 20;
