@@ -17,8 +17,8 @@
 //! - [`daemon`]: the one loop that waits, steps the engine, commits, applies. Must never decide.
 //! - [`executor`]: where attempts run; turns actions into processes and their output into events.
 //! - [`process`]: process groups, signals, reaping, line framing. The only room that names nix.
-//! - [`device`]: what can be leased: processor cores and GPUs. The only room that names NVML. Must never know
-//!   of trials.
+//! - [`device`]: what can be leased: processor cores and GPUs, as the system, NVML and the variables for GPUs say.
+//!   The only room that names NVML. Must never know of trials.
 //! - [`store`]: SQLite, one writer, typed reads. The only room that names rusqlite. Must never compute a
 //!   statistic.
 //! - [`cost`]: the statistics. Pure.

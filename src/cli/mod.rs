@@ -1,7 +1,10 @@
 //! The command line: one file per verb, each arguments → call → render. Data goes to standard output,
 //! everything else to standard error.
 
+mod completions;
 mod data;
+mod devices;
+mod doctor;
 mod export_model;
 mod failure;
 mod gc;
@@ -14,6 +17,7 @@ mod runtime;
 mod show;
 mod sql;
 mod trials;
+mod unit;
 mod worker;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -21,6 +25,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use failure::Failure;
+pub use unit::systemd_unit;
 
 /// Finds out how little training you can pay for.
 #[derive(Debug, Parser)]
@@ -99,6 +104,12 @@ enum Command {
     Gc(gc::Args),
     /// ONNX Runtime: install it, or say where it is
     Runtime(runtime::Args),
+    /// What this machine has for training: processors, memory, GPUs and who is on them
+    Devices(devices::Args),
+    /// Check whether training can work here, and say what to do where it cannot
+    Doctor(doctor::Args),
+    /// Print what makes a shell complete commands and options
+    Completions(completions::Args),
     /// Serve a scheduler on standard input and output
     #[command(hide = true)]
     Worker,
@@ -120,6 +131,9 @@ pub fn main() -> ExitCode {
         Command::Data(args) => data::run(&global, &args),
         Command::Model(args) => model::run(&global, &args),
         Command::Runtime(args) => runtime::run(&global, &args),
+        Command::Devices(args) => devices::run(&global, &args),
+        Command::Doctor(args) => doctor::run(&global, &args),
+        Command::Completions(args) => completions::run(&args),
         Command::Worker => worker::run(),
     };
     match result {

@@ -58,7 +58,7 @@ pub struct Driver {
 #[derive(Debug)]
 pub enum Gpus {
     /// The driver's management library.
-    Nvml(Library),
+    Nvml(Box<Library>),
     /// A file of readings.
     Fixed(PathBuf),
     /// No GPU can be used, and why.
@@ -84,7 +84,7 @@ impl Gpus {
     #[must_use]
     pub fn open_library(library: &OsStr) -> Self {
         match Library::open(library) {
-            Ok(library) => Self::Nvml(library),
+            Ok(library) => Self::Nvml(Box::new(library)),
             Err(why) => Self::None { why },
         }
     }

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Component, Path, PathBuf},
+    str::FromStr,
 };
 
 use serde::Serialize;
@@ -92,6 +93,9 @@ fn kib(text: &str, name: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
+/// A limit of memory and, where it is told, what counts against it, in bytes.
+type MemoryLimit = (u64, Option<u64>);
+
 /// The limits of the groups that `/proc/self/cgroup` names, under the folder where groups are mounted. Version 1
 /// writes a huge number where there is no limit: what is not below the machine's memory is none.
 fn cgroup(text: &str, mount: &Path, memory_total: Option<u64>) -> Option<Cgroup> {
@@ -99,43 +103,54 @@ fn cgroup(text: &str, mount: &Path, memory_total: Option<u64>) -> Option<Cgroup>
     let path = |name: &str| {
         lines.iter().find(|(names, _)| names.split(',').any(|other| other == name)).map(|(_, path)| *path)
     };
-    let read = |folder: &Path, name: &str| fs::read_to_string(folder.join(name)).ok();
-    let number = |folder: &Path, name: &str| read(folder, name)?.trim().parse::<f64>().ok();
-    let bytes = |folder: &Path, name: &str| read(folder, name)?.trim().parse::<u64>().ok();
-    let (version, quota, memory): (u8, Option<f64>, Option<(u64, Option<u64>)>) = match path("memory") {
+    // Where both versions are mounted, memory says which of them has limits.
+    let (version, cpu_quota, memory) = match path("memory") {
         Some(memory) => {
-            let cpu = path("cpu").unwrap_or("/");
-            let quotas = ["cpu", "cpu,cpuacct"].into_iter().flat_map(|name| upward(&mount.join(name), cpu));
-            let quotas = quotas.filter_map(|folder| {
-                let quota = number(&folder, "cpu.cfs_quota_us").filter(|quota| *quota > 0.0)?;
-                Some(quota / number(&folder, "cpu.cfs_period_us").filter(|period| *period > 0.0)?)
-            });
-            let limits = upward(&mount.join("memory"), memory).into_iter().filter_map(|folder| {
-                let limit = bytes(&folder, "memory.limit_in_bytes")?;
-                Some((limit, bytes(&folder, "memory.usage_in_bytes")))
-            });
-            (1, quotas.min_by(f64::total_cmp), limits.min())
+            let (cpu_quota, memory) = version_1(mount, path("cpu").unwrap_or("/"), memory);
+            (1, cpu_quota, memory)
         }
         None => {
-            let folders = upward(mount, path("")?);
-            let quotas = folders.iter().filter_map(|folder| {
-                let text = read(folder, "cpu.max")?;
-                let (quota, period) = text.trim().split_once(' ')?;
-                Some(quota.parse::<f64>().ok()? / period.parse::<f64>().ok().filter(|period| *period > 0.0)?)
-            });
-            let limits = folders
-                .iter()
-                .filter_map(|folder| Some((bytes(folder, "memory.max")?, bytes(folder, "memory.current"))));
-            (2, quotas.min_by(f64::total_cmp), limits.min())
+            let (cpu_quota, memory) = version_2(mount, path("")?);
+            (2, cpu_quota, memory)
         }
     };
     let memory = memory.filter(|(limit, _)| memory_total.is_none_or(|total| *limit < total));
     Some(Cgroup {
         version,
-        cpu_quota: quota,
+        cpu_quota,
         memory_limit: memory.map(|(limit, _)| limit),
         memory_used: memory.and_then(|(_, used)| used),
     })
+}
+
+fn version_1(mount: &Path, cpu: &str, memory: &str) -> (Option<f64>, Option<MemoryLimit>) {
+    let quotas = ["cpu", "cpu,cpuacct"].into_iter().flat_map(|name| upward(&mount.join(name), cpu));
+    let quotas = quotas.filter_map(|folder| {
+        let positive = |name| number::<f64>(&folder, name).filter(|number| *number > 0.0);
+        Some(positive("cpu.cfs_quota_us")? / positive("cpu.cfs_period_us")?)
+    });
+    let limits = upward(&mount.join("memory"), memory).into_iter().filter_map(|folder| {
+        Some((number(&folder, "memory.limit_in_bytes")?, number(&folder, "memory.usage_in_bytes")))
+    });
+    (quotas.min_by(f64::total_cmp), limits.min())
+}
+
+fn version_2(mount: &Path, group: &str) -> (Option<f64>, Option<MemoryLimit>) {
+    let folders = upward(mount, group);
+    let quotas = folders.iter().filter_map(|folder| {
+        let text = fs::read_to_string(folder.join("cpu.max")).ok()?;
+        let (quota, period) = text.trim().split_once(' ')?;
+        Some(quota.parse::<f64>().ok()? / period.parse::<f64>().ok().filter(|period| *period > 0.0)?)
+    });
+    let limits = folders
+        .iter()
+        .filter_map(|folder| Some((number(folder, "memory.max")?, number(folder, "memory.current"))));
+    (quotas.min_by(f64::total_cmp), limits.min())
+}
+
+/// A file's only number; `max` is none.
+fn number<T: FromStr>(folder: &Path, name: &str) -> Option<T> {
+    fs::read_to_string(folder.join(name)).ok()?.trim().parse().ok()
 }
 
 /// The folder of a group below `mount` and of all groups around it. In a container the path may be the host's,

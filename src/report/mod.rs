@@ -6,6 +6,7 @@
 mod escape;
 mod matrix;
 mod results;
+mod sheet;
 mod show;
 mod table;
 mod words;
@@ -15,6 +16,7 @@ use std::str::FromStr;
 pub use escape::escape;
 pub use matrix::{matrix, matrix_markdown};
 pub use results::{Budget, ResultRow, Results, Totals};
+pub use sheet::{Check, Sheet, State, checks};
 pub use show::{show, sparkline};
 pub use table::{render, screen_width};
 pub use words::{bytes, scaled, seconds, value_of};

@@ -2,18 +2,16 @@
 
 use serde_json::Value;
 
-use super::{Look, escape, words};
+use super::{Look, Sheet, words};
 use crate::store::{AttemptRow, TrialDetail, plain};
 
 /// The longest curve, in characters: with its name and values it fits 80.
 const WIDTH: usize = 36;
-/// Where text begins, in characters.
-const COLUMN: usize = 21;
 
 /// Everything about a trial, as text for a terminal; `rates` are its learning rates, if they are known.
 #[must_use]
 pub fn show(trial: &TrialDetail, rates: &[f32], look: Look) -> String {
-    let mut lines = Lines { text: String::new(), width: look.width };
+    let mut lines = Sheet::new(look);
     lines.heading(&format!("trial {}: {}", trial.trial, trial.status));
     if let Some(reason) = &trial.reason {
         lines.add("reason", reason);
@@ -55,10 +53,10 @@ pub fn show(trial: &TrialDetail, rates: &[f32], look: Look) -> String {
             _ => {}
         }
     }
-    lines.text
+    lines.text()
 }
 
-fn appearances(trial: &TrialDetail, lines: &mut Lines) {
+fn appearances(trial: &TrialDetail, lines: &mut Sheet) {
     for place in &trial.appearances {
         lines.add("sweep", &format!("{} {}", place.sweep, place.name));
         lines.add("", &format!("{} · {} · {}", place.schedule, place.budget, plain(&place.settings)));
@@ -71,7 +69,7 @@ fn appearances(trial: &TrialDetail, lines: &mut Lines) {
     }
 }
 
-fn cost(trial: &TrialDetail, lines: &mut Lines) {
+fn cost(trial: &TrialDetail, lines: &mut Sheet) {
     let device: f64 = trial.attempts.iter().filter_map(|attempt| attempt.device_seconds).sum();
     let train: f64 = trial.attempts.iter().filter_map(|attempt| attempt.train_seconds).sum();
     if device > 0.0 {
@@ -81,7 +79,7 @@ fn cost(trial: &TrialDetail, lines: &mut Lines) {
     }
 }
 
-fn curves(trial: &TrialDetail, rates: &[f32], lines: &mut Lines) {
+fn curves(trial: &TrialDetail, rates: &[f32], lines: &mut Sheet) {
     let rates: Vec<f64> = rates.iter().map(|rate| f64::from(*rate)).collect();
     if let (Some(first), Some(last)) = (rates.first(), rates.last()) {
         lines.add("learning rate", &format!("{} {first:.3e} → {last:.3e}", sparkline(&thinned(&rates))));
@@ -128,7 +126,7 @@ fn is_empty(value: &Value) -> bool {
 }
 
 /// A setting, or a line for each of those in it.
-fn settings(name: &str, value: &Value, lines: &mut Lines) {
+fn settings(name: &str, value: &Value, lines: &mut Sheet) {
     let Value::Object(pairs) = value else { return lines.add(name, &inline(value)) };
     let mut name = name;
     for (key, value) in pairs.iter().filter(|(_, value)| !is_empty(value)) {
@@ -177,27 +175,4 @@ pub fn sparkline(values: &[f64]) -> String {
         if value.is_finite() { BLOCKS[(share * 7.0).round() as usize] } else { ' ' }
     };
     values.iter().map(block).collect()
-}
-
-/// Names on the left, what there is to say on the right.
-struct Lines {
-    text: String,
-    /// In characters; only what has no spaces is longer.
-    width: usize,
-}
-
-impl Lines {
-    fn heading(&mut self, text: &str) {
-        let gap = if self.text.is_empty() { "" } else { "\n" };
-        self.text += &format!("{gap}{}\n", escape(text));
-    }
-
-    fn add(&mut self, name: &str, text: &str) {
-        let wrapped = words::wrap(&escape(text), self.width.saturating_sub(COLUMN));
-        let mut name = escape(name);
-        for line in wrapped.lines() {
-            self.text += &format!("  {name:<18} {line}\n");
-            name.clear();
-        }
-    }
 }

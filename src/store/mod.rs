@@ -8,6 +8,7 @@ mod apply;
 mod detail;
 mod error;
 mod garbage;
+mod health;
 mod open;
 mod query;
 mod read;
@@ -28,6 +29,7 @@ use crate::{
 pub use detail::{Appearance, AttemptRow, CheckpointRow, Curve, KeptWeights, LastValue, TrialDetail};
 pub use error::StoreError;
 pub use garbage::Garbage;
+pub use health::{Health, Holder, health, holder, recent_workers};
 pub use open::{is_writer_alive, refuse_network};
 pub use query::{QueryLimits, query};
 pub use read::{Counts, Outcome, Reader, Span, SweepRow, open_reader};

@@ -63,7 +63,7 @@ pub(super) fn begin(connection: &mut Connection) -> Result<Transaction<'_>, Stor
 }
 
 /// The schema version of a store that this code can use, 0 if it is still empty.
-fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let application = number("PRAGMA application_id").map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StoreError::NotSqlite(path.to_owned()),
@@ -112,11 +112,11 @@ pub fn is_writer_alive(home: &Path) -> bool {
     file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-fn lock_path(home: &Path) -> PathBuf {
+pub(super) fn lock_path(home: &Path) -> PathBuf {
     home.join("lock")
 }
 
-fn pid(file: &mut File) -> Option<u32> {
+pub(super) fn pid(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.take(16).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()

@@ -4,6 +4,7 @@ mod bad;
 mod data;
 mod export;
 mod life;
+mod machine;
 mod model;
 mod orphan;
 mod resume;
