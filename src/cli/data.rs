@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     report::{self, Format, Look, escape},
-    spec::{self, SpecError},
+    spec::{self, SpecError, Work},
     store::Table,
 };
 
@@ -51,10 +51,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     }
     let text = read_spec(&args.spec)?;
     let spec = spec::parse(&text, &args.spec)?;
+    let Work::Model(model) = &spec.work else {
+        let message = format!("{} runs a program, which reads its data itself", args.spec.display());
+        return Err(Failure::usage(message));
+    };
     if global.output_mode == OutputMode::Cli {
         say("reading the data …");
     }
-    let found = inspect_data(&spec.data)
+    let found = inspect_data(&model.data)
         .map_err(|fault| SpecError::at(&args.spec, &text, &fault.at, fault.message, fault.hint))?;
     match (global.output_mode, format) {
         (OutputMode::Quiet, _) => {}

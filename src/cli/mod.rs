@@ -8,6 +8,7 @@ mod doctor;
 mod export_model;
 mod failure;
 mod gc;
+mod inputs;
 mod list;
 mod model;
 mod progress;

@@ -16,7 +16,7 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::{Failure, Global, OutputMode, failure::say, progress::Progress, results};
+use super::{Failure, Global, OutputMode, failure::say, inputs, progress::Progress, results};
 use crate::{
     daemon::{Scheduler, now},
     device::{CpuSlots, cores, cpu_slots},
@@ -25,7 +25,7 @@ use crate::{
     plan::{self, Plan, PlannedTrial},
     process,
     report::seconds,
-    spec::{self, Spec, SpecError},
+    spec::{self, Spec, SpecError, Work},
     store::{Store, TrialStatus},
 };
 
@@ -45,7 +45,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let text = read_spec(&args.spec)?;
     let mut spec = spec::parse(&text, &args.spec)?;
     let slots = cpu_slots(cores(), spec.resources.workers, spec.resources.threads);
-    runtime::ensure(&mut |line| say(line)).map_err(super::runtime::failure)?;
+    if spec.program().is_none() {
+        runtime::ensure(&mut |line| say(line)).map_err(super::runtime::failure)?;
+    }
     let executable = std::env::current_exe()
         .map_err(|error| Failure::internal(format!("cannot find this executable: {error}")))?;
     let command = vec![executable.into_os_string(), "worker".into()];
@@ -63,11 +65,10 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         for warning in facts.warnings.iter().filter(|_| loud) {
             say(&format!("warning: {warning}"));
         }
-        // Trials name their model wherever they are asked for later.
-        if let Ok(path) = std::path::absolute(&spec.model.onnx) {
-            spec.model.onnx = path;
-        }
-        let plan = plan::plan(&spec, &text, &facts, slots.threads)
+        make_absolute(&mut spec.work);
+        // Nobody knows what an unlisted file holds, so each run of such a program is new.
+        let nonce = u64::try_from(now()).ok();
+        let plan = plan::plan(&spec, &text, &facts, slots.threads, nonce)
             .map_err(|error| SpecError::at(&args.spec, &text, error.at(), error.to_string(), error.hint()))?;
         let mut store = Store::open_writer_on(&global.home, process::file_system)?;
         let submission = store.submit(&plan.info, &plan.trials, now())?;
@@ -79,7 +80,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         if !todo.is_empty() {
             let workers = slots.workers.min(u32::try_from(todo.len()).unwrap_or(u32::MAX));
             let policy = Policy {
-                max_retries: spec.retry,
+                max_retries: spec.retry.max,
                 max_checkpoints: spec.checkpoint.keep as usize,
                 ..Policy::default()
             };
@@ -106,7 +107,21 @@ pub(super) fn read_spec(path: &Path) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|_| unreadable("is not UTF-8 text".to_owned()))
 }
 
-/// Has a worker look at model and data; what it finds wrong is shown at its place in the spec.
+/// Trials name their model, and programs their folder, wherever they are asked for later.
+fn make_absolute(work: &mut Work) {
+    let path = match work {
+        Work::Model(model) => &mut model.model.onnx,
+        Work::Program(program) => &mut program.folder,
+    };
+    // The folder of a spec here is empty, which is no path.
+    let named = if path.as_os_str().is_empty() { Path::new(".") } else { path.as_path() };
+    if let Ok(absolute) = std::path::absolute(named) {
+        *path = absolute;
+    }
+}
+
+/// Has a worker look at model and data, or looks at a program's files; what is wrong is shown at its place in the
+/// spec.
 async fn inspect(
     command: &[OsString],
     spec: &Spec,
@@ -114,8 +129,12 @@ async fn inspect(
     file: &Path,
     slots: CpuSlots,
 ) -> Result<Facts, Failure> {
+    let model = match &spec.work {
+        Work::Model(model) => model,
+        Work::Program(program) => return Ok(plan::program_facts(inputs::hash(program, text, file)?)),
+    };
     let log = std::env::temp_dir().join(format!("sweep-inspect-{}.log", std::process::id()));
-    let answer = executor::inspect(command, &log, plan::base_job(spec, slots.threads)).await;
+    let answer = executor::inspect(command, &log, plan::base_job(model, slots.threads)).await;
     let said = fs::read_to_string(&log).unwrap_or_default();
     let _ = fs::remove_file(&log); // it may not exist
     answer.map_err(|error| match error {

@@ -13,7 +13,7 @@ use sweep_wire::{Attempt, Contents, Keep, Run, ToWorker};
 
 use crate::{
     engine::{Event, TrialId, WorkerRef},
-    plan::PlannedTrial,
+    plan::{PlannedTrial, Task, trial_file},
     process::{Output, Process},
 };
 
@@ -21,6 +21,8 @@ use crate::{
 pub const TABLES: &str = "tables";
 /// The folder of a home that holds a folder for each trial's checkpoints and weights.
 pub const CHECKPOINTS: &str = "checkpoints";
+/// How long a program may take to end after TERM, in milliseconds.
+const GRACE_MS: u64 = 10_000;
 
 /// The workers of one scheduler.
 pub struct Local {
@@ -102,26 +104,23 @@ impl Local {
         (id, trial): (TrialId, &PlannedTrial),
         resume: Vec<u64>,
     ) -> io::Result<()> {
-        let keep = Keep {
-            folder: self.folder(id),
-            key: trial.key.clone(),
-            every: trial.keep.every,
-            resume,
-            weights: trial.keep.weights,
-            best: trial.keep.best.clone(),
-        };
-        let run = Run {
-            seed: trial.seed,
-            steps: trial.steps,
-            table: self.table(trial)?,
-            log_every: trial.log_every,
-            evaluate: trial.evaluate.clone(),
-            keep: Some(keep),
-        };
-        if let Some(process) = self.processes.get(&worker) {
-            let (job, expected) = (Box::new(trial.job.as_ref().clone()), self.contents.clone());
-            process.send(ToWorker::Assign { attempt, job, expected, run: Box::new(run) });
-        }
+        let table = self.table(trial)?;
+        let Some(process) = self.processes.get(&worker) else { return Ok(()) };
+        process.send(match &*trial.task {
+            Task::Train(job) => {
+                let (job, expected) = (Box::new(job.clone()), self.contents.clone());
+                let run = Box::new(run(trial, table, self.folder(id), resume));
+                ToWorker::Assign { attempt, job, expected, run }
+            }
+            Task::Program(program) => ToWorker::Launch {
+                attempt,
+                program: Box::new(program.clone()),
+                trial: Box::new(trial_file(trial, id, attempt)),
+                table,
+                folder: self.folder(id),
+                grace_ms: GRACE_MS,
+            },
+        });
         Ok(())
     }
 
@@ -175,6 +174,26 @@ impl Local {
     /// The worker's end was told.
     pub fn forget(&mut self, worker: WorkerRef) {
         self.processes.remove(&worker);
+    }
+}
+
+/// The training of a trial that keeps its files in `folder` and may go on from the checkpoints at these steps.
+fn run(trial: &PlannedTrial, table: PathBuf, folder: PathBuf, resume: Vec<u64>) -> Run {
+    let keep = Keep {
+        folder,
+        key: trial.key.clone(),
+        every: trial.keep.every,
+        resume,
+        weights: trial.keep.weights,
+        best: trial.keep.best.clone(),
+    };
+    Run {
+        seed: trial.seed,
+        steps: trial.steps,
+        table,
+        log_every: trial.log_every,
+        evaluate: trial.evaluate.clone(),
+        keep: Some(keep),
     }
 }
 

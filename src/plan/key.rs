@@ -1,15 +1,57 @@
 //! A trial's key: the hash of everything that decides its result, and of nothing else.
 
 use serde_json::{Value, json};
-use sweep_wire::{Columns, CrossEntropy, Facts, Inputs, Job, Loss, Names, Optimizer, Source, Validation};
+use sweep_wire::{
+    Columns, CrossEntropy, Facts, Inputs, Job, Loss, Names, Optimizer, Program, Source, Validation,
+};
 
-use super::PlannedTrial;
+use super::{PlannedTrial, Task, program::spelled};
+use crate::spec::Device;
+
+/// What decides results and is no part of a trial.
+#[derive(Clone, Copy)]
+pub(super) struct Beside<'a> {
+    pub(super) facts: &'a Facts,
+    /// Where programs run; models are trained on processors.
+    pub(super) device: Device,
+    pub(super) nonce: Option<u64>,
+}
 
 /// BLAKE3, in hexadecimal, over the canonical JSON of what decides the result and over the rate table. Paths
-/// are not in it, contents are; nor are names, the spec's text or the order of trials.
-#[must_use]
-pub fn key(trial: &PlannedTrial, facts: &Facts) -> String {
-    let job = &trial.job;
+/// of a model and its data are not in it, contents are; nor are names, the spec's text or the order of trials.
+pub(super) fn key(trial: &PlannedTrial, beside: Beside<'_>) -> String {
+    let decisive = match &*trial.task {
+        Task::Train(job) => train(trial, job, beside.facts),
+        Task::Program(program) => run(trial, program, beside),
+    };
+    let mut hasher = blake3::Hasher::new();
+    // serde_json's maps are sorted by key, so equal values have equal text.
+    let text = decisive.to_string();
+    hasher.update(&(text.len() as u64).to_le_bytes());
+    hasher.update(text.as_bytes());
+    trial.table.hash_into(&mut hasher);
+    hasher.finalize().to_hex().to_string()
+}
+
+/// Of a program: what it is run with and told. What its files hold is known if the spec lists them, and the nonce
+/// stands for them otherwise.
+fn run(trial: &PlannedTrial, program: &Program, beside: Beside<'_>) -> Value {
+    let inputs = &beside.facts.contents.data;
+    json!({
+        "program": {
+            "command": spelled(program),
+            "environment": program.environment,
+            "metric": program.metric,
+        },
+        "inputs": if inputs.is_empty() { json!({"nonce": beside.nonce}) } else { json!(inputs) },
+        "cuda": beside.device == Device::Cuda,
+        "parameters": trial.settings,
+        "seed": trial.seed,
+        "steps": trial.steps,
+    })
+}
+
+fn train(trial: &PlannedTrial, job: &Job, facts: &Facts) -> Value {
     let split = match &job.data.validation {
         None => json!(null),
         Some(Validation::Share(share)) => json!({"share": share, "split_seed": job.data.split_seed}),
@@ -35,15 +77,7 @@ pub fn key(trial: &PlannedTrial, facts: &Facts) -> String {
         "evaluate": trial.evaluate,
     });
     decisive.as_object_mut().expect("it was made as an object").extend(options(job));
-    let mut hasher = blake3::Hasher::new();
-    // serde_json's maps are sorted by key, so equal values have equal text.
-    let text = decisive.to_string();
-    hasher.update(&(text.len() as u64).to_le_bytes());
-    hasher.update(text.as_bytes());
-    for rate in trial.table.iter() {
-        hasher.update(&rate.to_le_bytes());
-    }
-    hasher.finalize().to_hex().to_string()
+    decisive
 }
 
 /// Options that most specs leave alone, each only where it is used: what a spec without it was trained to before

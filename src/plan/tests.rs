@@ -1,8 +1,10 @@
 use std::path::Path;
 
-use sweep_wire::Contents;
+use sweep_wire::{Contents, Job, Optimizer};
 
 use super::*;
+
+mod program;
 
 const SPEC: &str = "
 model: {onnx: m.onnx, loss: cross_entropy}
@@ -30,7 +32,7 @@ fn facts() -> Facts {
 fn planned(change: impl FnOnce(String) -> String, facts: &Facts) -> Plan {
     let text = change(SPEC.to_owned());
     let spec = crate::spec::parse(&text, Path::new("folder/name.yaml")).unwrap();
-    plan(&spec, &text, facts, 1).unwrap()
+    plan(&spec, &text, facts, 1, None).unwrap()
 }
 
 fn with(line: &str) -> Plan {
@@ -40,6 +42,13 @@ fn with(line: &str) -> Plan {
 fn replaced(from: &str, to: &str) -> Plan {
     assert!(SPEC.contains(from));
     planned(|spec| spec.replace(from, to), &facts())
+}
+
+fn job(trial: &PlannedTrial) -> &Job {
+    match &*trial.task {
+        Task::Train(job) => job,
+        Task::Program(program) => panic!("{program:?}"),
+    }
 }
 
 #[test]
@@ -109,12 +118,12 @@ fn a_step_takes_the_samples_of_all_its_passes() {
     let longer = replaced("4 epochs", "4 epochs, accumulate: 3, log_every: 1 epoch");
     let trial = &longer.trials[0];
     assert_eq!((trial.steps, trial.log_every), (4 * 20, 20), "8,000 samples at 3·128 are 20.8 steps");
-    assert_eq!((trial.job.batch_size, trial.job.accumulate), (128, 3));
+    assert_eq!((job(trial).batch_size, job(trial).accumulate), (128, 3));
     assert_eq!(replaced("4 epochs", "50 steps, accumulate: 3").trials[0].steps, 50);
     let steps = |accumulate: &str| {
         let text = SPEC.replace("4 epochs", &format!("50 steps, accumulate: {accumulate}"));
         let spec = crate::spec::parse(&text, Path::new("name.yaml")).unwrap();
-        plan(&spec, &text, &facts(), 1).map(|plan| plan.trials[0].steps)
+        plan(&spec, &text, &facts(), 1, None).map(|plan| plan.trials[0].steps)
     };
     assert_eq!(steps("62").unwrap(), 50);
     let error = steps("63").unwrap_err();
@@ -128,7 +137,7 @@ fn swept_parameters_reach_every_optimizer_that_has_them() {
         let spec = SPEC
             .replace("{sgd: {momentum: 0.9}}", optimizer)
             .replace("{learning_rate: 0.1}", &format!("{{learning_rate: [0.1, 0.2], {parameters}}}"));
-        planned(|_| spec, &facts()).trials.iter().map(|trial| trial.job.optimizer).collect()
+        planned(|_| spec, &facts()).trials.iter().map(|trial| job(trial).optimizer).collect()
     };
     let values = |optimizer: &Optimizer| {
         let value = serde_json::to_value(optimizer).unwrap();
@@ -160,7 +169,8 @@ fn the_options_of_a_step_reach_the_job() {
     let text = SPEC
         .replace("full_budget", &(more.to_owned() + "full_budget"))
         .replace("{momentum: 0.9}", "{no_decay: ['*.bias']}");
-    let job = Arc::clone(&planned(|_| text, &facts()).trials[0].job);
+    let plan = planned(|_| text, &facts());
+    let job = job(&plan.trials[0]);
     assert_eq!((job.accumulate, job.clip_norm, job.ema), (2, Some(1.0), Some(0.99)));
     assert_eq!(job.no_decay, ["*.bias"]);
 }
@@ -192,7 +202,7 @@ fn a_metric_that_the_model_is_not_measured_by_is_refused() {
     let named = |metric: &str| {
         let text = format!("{SPEC}metric: {metric}\n");
         let spec = crate::spec::parse(&text, Path::new("name.yaml")).unwrap();
-        plan(&spec, &text, &facts(), 1).map(|plan| plan.info.metric)
+        plan(&spec, &text, &facts(), 1, None).map(|plan| plan.info.metric)
     };
     assert_eq!(named("loss").unwrap(), "test/loss");
     let error = named("top5_accuracy").unwrap_err();
@@ -288,7 +298,7 @@ fn a_key_changes_with_everything_that_decides_a_result() {
     let mut keys: Vec<_> = plans.iter().map(|plan| plan.trials[0].key.clone()).collect();
     keys.push(with("seeds: 2").trials[1].key.clone());
     let spec = crate::spec::parse(SPEC, Path::new("name.yaml")).unwrap();
-    keys.push(plan(&spec, SPEC, &facts(), 2).unwrap().trials[0].key.clone());
+    keys.push(plan(&spec, SPEC, &facts(), 2, None).unwrap().trials[0].key.clone());
     keys.push(base);
     let count = keys.len();
     keys.sort();
@@ -325,6 +335,23 @@ fn keys_of_plain_specs_last() {
         replaced("[cosine]", "[constant]").trials[0].key,
         "79fdb7b87a850145d5cadb87f0c5e98c0f56cfd13d55d717f69319eccf14c5e6"
     );
+    let swept = planned(
+        |spec| {
+            spec.replace("[cosine]", "[constant]")
+                .replace("4 epochs", "40 steps, accumulate: 2, clip_norm: 1, ema: 0.99")
+                .replace("{learning_rate: 0.1}", "{learning_rate: [0.1, 0.2], weight_decay: [0, 1e-4]}")
+                + "seeds: 2\nbudgets: [50%, 100%]\n"
+        },
+        &Facts { validation_samples: 10, ..facts() },
+    );
+    let ends = [&swept.trials[0], &swept.trials[15]].map(|trial| trial.key.as_str());
+    assert_eq!(
+        ends,
+        [
+            "7a12375887f7c43fc35c3c975c42e51f2faa5db1ccd17d20d41618e0837df050",
+            "ca059c0c08b62dd5c071eba29a5006bef4cebdc3dc94f3e319ea24b6c618f395"
+        ]
+    );
 }
 
 #[test]
@@ -333,7 +360,8 @@ fn a_budget_longer_than_a_trial_may_be_is_refused() {
         let text = SPEC.replace("4 epochs", epochs);
         let spec = crate::spec::parse(&text, Path::new("name.yaml")).unwrap();
         // One step an epoch more than a hundred.
-        plan(&spec, &text, &Facts { train_samples: 101 * 128, ..facts() }, 1).map(|plan| plan.trials[0].steps)
+        plan(&spec, &text, &Facts { train_samples: 101 * 128, ..facts() }, 1, None)
+            .map(|plan| plan.trials[0].steps)
     };
     assert_eq!(of("900000 epochs").unwrap(), 90_900_000);
     let error = of("1000000 epochs").unwrap_err();

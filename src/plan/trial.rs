@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use sweep_wire::{Best, Every, Facts, Job};
+use serde::{Deserialize, Serialize};
+use sweep_wire::{Attempt, Best, Every, Facts, Job, Program, TrialFile};
+
+use super::Rates;
 
 /// One training run, with everything that decides its result.
 #[derive(Debug, Clone)]
@@ -17,9 +20,9 @@ pub struct PlannedTrial {
     /// The other swept parameters, such as `learning_rate`.
     pub settings: BTreeMap<String, f64>,
     pub seed: u64,
-    pub job: Arc<Job>,
+    pub task: Arc<Task>,
     /// The learning rate of each step.
-    pub table: Arc<[f32]>,
+    pub table: Rates,
     pub log_every: u64,
     /// After how many updates to evaluate, ascending, ending with `steps`.
     pub evaluate: Vec<u64>,
@@ -27,17 +30,61 @@ pub struct PlannedTrial {
     pub keep: Keeping,
 }
 
+/// What a worker does for a trial. As JSON it is the job itself, or `{"program": …}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[expect(clippy::large_enum_variant, reason = "it is kept behind an `Arc`, once for many trials")]
+pub enum Task {
+    Train(Job),
+    Program(#[serde(with = "named")] Program),
+}
+
+/// A program under its name, which tells it from a job.
+mod named {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use sweep_wire::Program;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Named<T> {
+        program: T,
+    }
+
+    pub(super) fn serialize<S: Serializer>(program: &Program, serializer: S) -> Result<S::Ok, S::Error> {
+        Named { program }.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Program, D::Error> {
+        Ok(Named::deserialize(deserializer)?.program)
+    }
+}
+
 impl PlannedTrial {
     /// The bytes of its rate table: little-endian `f32`, one per step.
     #[must_use]
     pub fn table_bytes(&self) -> Vec<u8> {
-        self.table.iter().flat_map(|rate| rate.to_le_bytes()).collect()
+        self.table.bytes()
     }
 
     /// What names that table: BLAKE3 of its bytes, in hexadecimal.
     #[must_use]
-    pub fn table_name(&self) -> String {
-        blake3::hash(&self.table_bytes()).to_hex().to_string()
+    pub fn table_name(&self) -> &str {
+        self.table.name()
+    }
+}
+
+/// What the program of a trial is told; `id` is the trial's.
+#[must_use]
+pub fn trial_file(trial: &PlannedTrial, id: i64, attempt: Attempt) -> TrialFile {
+    TrialFile {
+        version: 1,
+        trial: id,
+        attempt,
+        schedule: trial.schedule.clone(),
+        budget: trial.budget.clone(),
+        steps: trial.steps,
+        seed: trial.seed,
+        parameters: trial.settings.clone(),
     }
 }
 

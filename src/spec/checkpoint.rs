@@ -5,6 +5,7 @@ use super::{
     error::Fault,
     scalar::{self, Part},
     types::{Checkpoint, Checkpoints, Interval},
+    units,
     yaml::Node,
 };
 
@@ -12,8 +13,6 @@ const CHECKPOINT: Keys = Keys { known: &["every", "keep", "weights"], later: &[]
 
 /// Checkpoints of one trial.
 const MAX_KEPT: u64 = 1000;
-/// The longest time between two checkpoints, in seconds: a year.
-const MAX_SECONDS: f64 = 366.0 * 86_400.0;
 
 pub(super) fn checkpoint(at: &Cursor<'_>) -> Result<Checkpoint, Fault> {
     let map = at.map(&CHECKPOINT)?;
@@ -27,28 +26,12 @@ pub(super) fn checkpoint(at: &Cursor<'_>) -> Result<Checkpoint, Fault> {
 
 fn every(at: &Cursor<'_>) -> Result<Checkpoints, Fault> {
     if let Node::Text(text) = at.node()
-        && let Some(seconds) = duration(text)
+        && units::duration(text).is_some()
     {
-        return match seconds > 0.0 && seconds <= MAX_SECONDS {
-            true => Ok(Checkpoints::Seconds(seconds)),
-            false => Err(at.expected("a time above 0 and at most 366 days")),
-        };
+        return units::time(at).map(Checkpoints::Seconds);
     }
     Ok(Checkpoints::Every(match scalar::part(at, 1.0)? {
         Part::Share(share) => Interval::Share(share),
         Part::Length(length) => Interval::Length(length),
     }))
-}
-
-/// Seconds, where the text is a number with a unit of time.
-fn duration(text: &str) -> Option<f64> {
-    let text = text.trim();
-    let end = text.find(|c: char| c.is_ascii_alphabetic())?;
-    let seconds = match text[end..].trim() {
-        "s" | "sec" | "second" | "seconds" => 1.0,
-        "min" | "minute" | "minutes" => 60.0,
-        "h" | "hour" | "hours" => 3600.0,
-        _ => return None,
-    };
-    Some(text[..end].trim().parse::<f64>().ok()? * seconds)
 }

@@ -4,18 +4,21 @@ use sweep_wire::Loss;
 
 use super::{
     cursor::{Cursor, Keys},
-    error::{Fault, listed, nearest},
+    error::{Fault, listed, nearest, printable},
     types::Metric,
     yaml::Node,
 };
 
 const METRIC: Keys = Keys { known: &["name", "goal"], later: &["target"] };
 
+/// Characters of the name of a program's metric.
+const MAX_NAME: usize = 100;
+
 /// The sets that other tools name in front of a metric.
 const SETS: [&str; 6] = ["validation", "valid", "val", "test", "train", "eval"];
 
 /// A metric that models with this loss are measured by, as far as the loss tells.
-pub(super) fn metric(at: &Cursor<'_>, loss: &Loss) -> Result<Metric, Fault> {
+pub(super) fn of_model(at: &Cursor<'_>, loss: &Loss) -> Result<Metric, Fault> {
     if matches!(at.node(), Node::Text(_)) {
         return named(at, loss);
     }
@@ -28,6 +31,23 @@ pub(super) fn metric(at: &Cursor<'_>, loss: &Loss) -> Result<Metric, Fault> {
         return Err(at.fault(message).hint("leave `goal` out, the metric's name says it"));
     }
     Ok(metric)
+}
+
+/// What a program reports and is judged by, and whether more of it is better.
+pub(super) fn of_program(at: &Cursor<'_>) -> Result<(String, bool), Fault> {
+    if !matches!(at.node(), Node::Map(_)) {
+        return Err(at.expected("a mapping").hint("such as `metric: {name: test/accuracy, goal: maximize}`"));
+    }
+    let map = at.map(&METRIC)?;
+    let name_at = map.required("name", "test/accuracy")?;
+    let name = name_at.text()?.trim();
+    if name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        let message = format!("`{}` cannot be the name of a metric", printable(name));
+        let hint = format!("it has 1 to {MAX_NAME} characters, no control characters among them");
+        return Err(name_at.fault(message).hint(hint));
+    }
+    let goal = map.required("goal", "maximize")?;
+    Ok((name.to_owned(), goal.choice(&[("maximize", true), ("minimize", false)], &[])?))
 }
 
 fn named(at: &Cursor<'_>, loss: &Loss) -> Result<Metric, Fault> {

@@ -9,12 +9,14 @@ mod checkpoint;
 mod cursor;
 mod data;
 mod error;
+mod machine;
 mod metric;
 mod model;
 mod optimizer;
 mod parameters;
 mod patterns;
 mod place;
+mod program;
 mod scalar;
 mod schedules;
 mod sweep;
@@ -22,12 +24,15 @@ mod sweep;
 mod tests;
 mod training;
 mod types;
+mod units;
 mod yaml;
 
 pub use error::{Place, SpecError};
+pub use machine::{Device, GpuShare, Limits, Pricing, Resources, Retry};
 pub use place::locate;
 pub use types::{
-    Budget, Checkpoint, Checkpoints, Device, Interval, Length, Metric, Parameters, Resources, Spec, Training,
+    Budget, Checkpoint, Checkpoints, Interval, Length, Metric, ModelWork, Parameters, ProgramWork, Spec,
+    Training, Updates, Word, Work,
 };
 
 use std::path::Path;

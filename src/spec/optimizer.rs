@@ -7,7 +7,7 @@ use super::{
     error::Fault,
     patterns::patterns,
     scalar,
-    types::{Parameters, Training},
+    types::{Parameters, Updates},
 };
 
 const NAMES: [&str; 7] =
@@ -109,14 +109,14 @@ fn weight_decay(map: &Map<'_>, default: f64) -> Result<f64, Fault> {
 
 /// Refuses what this optimiser cannot be trained with: swept momenta that it lacks, Nesterov's without
 /// momentum, a moving average of what is an average already. `top` is the spec.
-pub(super) fn agrees(top: &Map<'_>, training: &Training, parameters: &Parameters) -> Result<(), Fault> {
-    let swept = parameters.momentum.as_deref();
-    match training.optimizer {
+pub(super) fn agrees(top: &Map<'_>, updates: &Updates, parameters: &Parameters) -> Result<(), Fault> {
+    let swept = parameters.other("momentum");
+    match updates.optimizer {
         Optimizer::Sgd(sgd) if sgd.nesterov => nesterov(top, sgd, swept),
         Optimizer::Sgd(_) | Optimizer::RmsProp(_) => Ok(()),
-        Optimizer::ScheduleFreeSgd(_) => own_average(top, training),
+        Optimizer::ScheduleFreeSgd(_) => own_average(top, updates),
         Optimizer::ScheduleFreeAdamW(_) => {
-            own_average(top, training)?;
+            own_average(top, updates)?;
             no_momentum(top, swept)
         }
         Optimizer::Adam(_) | Optimizer::AdamW(_) | Optimizer::Lion(_) => no_momentum(top, swept),
@@ -137,8 +137,8 @@ fn nesterov(top: &Map<'_>, sgd: Sgd, swept: Option<&[f64]>) -> Result<(), Fault>
     Ok(())
 }
 
-fn own_average(top: &Map<'_>, training: &Training) -> Result<(), Fault> {
-    if training.ema.is_none() {
+fn own_average(top: &Map<'_>, updates: &Updates) -> Result<(), Fault> {
+    if updates.ema.is_none() {
         return Ok(());
     }
     let fault = top.inner(&["training", "ema"], "`ema` and a schedule-free optimizer exclude each other");

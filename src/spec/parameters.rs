@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     cursor::{Cursor, Keys, Map},
-    error::Fault,
+    error::{Fault, printable},
     optimizer, scalar,
     types::Parameters,
     yaml::Node,
@@ -39,22 +39,60 @@ const DISTRIBUTIONS: [&str; 15] = [
 
 const LIST_THEM: &str = "list what to try, such as `values: [0.01, 0.03, 0.1]`";
 
+const RATES: &str = "{values: [0.05, 0.1]}";
+const NUMBER: &str = "a number, as all parameters are for now";
+
+/// Parameters of a program, and characters of the name of each.
+pub(super) const MAX_PARAMETERS: usize = 100;
+pub(super) const MAX_NAME: usize = 100;
+
 /// Values of one parameter.
 const MAX_VALUES: usize = 10_000;
 
-pub(super) fn parameters(at: &Cursor<'_>) -> Result<Parameters, Fault> {
+/// Of a model: those of its optimizer.
+pub(super) fn of_model(at: &Cursor<'_>) -> Result<Parameters, Fault> {
     let map = at.map(&PARAMETERS)?;
-    let rate = map.required("learning_rate", "{values: [0.05, 0.1]}")?;
+    let learning_rate = rates(&map.required("learning_rate", RATES)?)?;
+    let mut others = Vec::new();
+    if let Some(at) = map.get("weight_decay") {
+        let values = values(&at, optimizer::WEIGHT_DECAY, optimizer::is_weight_decay)?;
+        others.push(("weight_decay".to_owned(), values));
+    }
+    if let Some(at) = map.get("momentum") {
+        others.push(("momentum".to_owned(), values(&at, optimizer::MOMENTUM, optimizer::is_momentum)?));
+    }
+    Ok(Parameters { learning_rate, others })
+}
+
+/// Of a program: whatever it calls its own.
+pub(super) fn of_program(at: &Cursor<'_>) -> Result<Parameters, Fault> {
+    let entries = at.entries()?;
+    if entries.len() > MAX_PARAMETERS {
+        return Err(at.fault(format!("{} has more than {MAX_PARAMETERS} parameters", at.label())));
+    }
+    let (mut learning_rate, mut others) = (None, Vec::new());
+    for (name, at) in entries {
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+        if !plain || name.is_empty() || name.len() > MAX_NAME || name.starts_with(['-', '.']) {
+            let message = format!("`{}` cannot be the name of a parameter", printable(name));
+            let hint = format!("1 to {MAX_NAME} letters, digits, `_`, `-` and `.`, the last two not first");
+            return Err(at.fault(message).at_key().hint(hint));
+        }
+        match name {
+            "learning_rate" => learning_rate = Some(rates(&at)?),
+            _ => others.push((name.to_owned(), values(&at, NUMBER, |_| true)?)),
+        }
+    }
+    let missing = || {
+        let fault = at.fault(format!("missing key `learning_rate` in {}", at.label()));
+        fault.hint(format!("the peak of the schedule, such as `learning_rate: {RATES}`"))
+    };
+    Ok(Parameters { learning_rate: learning_rate.ok_or_else(missing)?, others })
+}
+
+fn rates(at: &Cursor<'_>) -> Result<Vec<f64>, Fault> {
     // As a worker reads it: in 32 bits.
-    let is_rate = |rate: f64| rate as f32 > 0.0 && rate <= 1e6;
-    Ok(Parameters {
-        learning_rate: values(&rate, "a number above 0, at most 1e6", is_rate)?,
-        weight_decay: map.or("weight_decay", None, |at| {
-            values(at, optimizer::WEIGHT_DECAY, optimizer::is_weight_decay).map(Some)
-        })?,
-        momentum: map
-            .or("momentum", None, |at| values(at, optimizer::MOMENTUM, optimizer::is_momentum).map(Some))?,
-    })
+    values(at, "a number above 0, at most 1e6", |rate| rate as f32 > 0.0 && rate <= 1e6)
 }
 
 /// `0.1`, `[0.05, 0.1]`, `{value: 0.1}` or `{values: [0.05, 0.1]}`; no value twice.

@@ -91,10 +91,15 @@ pub(super) fn is_positive(value: f64) -> bool {
 
 /// The index of a class or token, which may be negative.
 pub(super) fn index(at: &Cursor<'_>) -> Result<i64, Fault> {
-    let bounds = f64::from(i32::MIN)..=f64::from(i32::MAX);
+    integer(at, i32::MIN..=i32::MAX).map(i64::from)
+}
+
+/// A whole number within bounds that may be negative.
+pub(super) fn integer(at: &Cursor<'_>, bounds: RangeInclusive<i32>) -> Result<i32, Fault> {
+    let wide = f64::from(*bounds.start())..=f64::from(*bounds.end());
     match amount(at) {
-        Some(Amount::Plain(value)) if value.fract() == 0.0 && bounds.contains(&value) => Ok(value as i64),
-        _ => Err(at.expected(&format!("a whole number from {} to {}", i32::MIN, i32::MAX))),
+        Some(Amount::Plain(value)) if value.fract() == 0.0 && wide.contains(&value) => Ok(value as i32),
+        _ => Err(at.expected(&format!("a whole number from {} to {}", bounds.start(), bounds.end()))),
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use crate::schedule::Schedule;
-
 use super::{
     MAX_SEEDS, MAX_TRIALS,
     budgets::budgets,
@@ -11,14 +9,13 @@ use super::{
     cursor::{Cursor, Keys, Map},
     data,
     error::{Fault, printable},
-    metric::metric,
+    machine::{self, Resources, Retry},
+    metric,
     model::model,
-    optimizer,
-    parameters::parameters,
-    scalar,
+    optimizer, parameters, program, scalar,
     schedules::schedules,
-    training::training,
-    types::{Budget, Checkpoint, Device, Parameters, Resources, Spec, Training},
+    training,
+    types::{Budget, Checkpoint, Length, ModelWork, Parameters, ProgramWork, Spec, Training, Word, Work},
     yaml::Node,
 };
 
@@ -30,6 +27,10 @@ const TOP: Keys = Keys {
         "method",
         "model",
         "data",
+        "program",
+        "command",
+        "env",
+        "inputs",
         "training",
         "budgets",
         "schedules",
@@ -39,13 +40,17 @@ const TOP: Keys = Keys {
         "resources",
         "retry",
         "checkpoint",
+        "limits",
+        "run_cap",
+        "pricing",
+        "priority",
     ],
-    later: &["program", "command", "limits", "pricing", "early_terminate", "run_cap", "<<"],
+    later: &["early_terminate", "<<"],
 };
-const RESOURCES: Keys = Keys { known: &["device", "workers", "threads"], later: &["gpu_fraction"] };
-/// Model and data as a worker is told, in bytes.
+/// Keys of a model that a program's sweep has not.
+const OF_MODELS: [&str; 3] = ["model", "data", "checkpoint"];
+/// What a worker is told to run, in bytes.
 const MAX_JOB: usize = sweep_wire::MAX_LINE / 4 * 3;
-const RETRY: Keys = Keys { known: &["max"], later: &[] };
 
 /// The document as a spec; see [`super::parse`].
 pub(super) fn read(root: &Node, file: &Path) -> Result<Spec, Fault> {
@@ -53,29 +58,81 @@ pub(super) fn read(root: &Node, file: &Path) -> Result<Spec, Fault> {
     let folder = file.parent().unwrap_or(Path::new(""));
     map.or("version", (), version)?;
     map.or("method", (), |at| at.choice(&[("grid", ())], &["random", "bayes"]))?;
-    let training = training(&map.required("training", "{batch_size: 128, …}")?)?;
-    let budgets = map.or("budgets", vec![Budget::Share(1.0)], |at| budgets(at, training.full_budget))?;
-    let model = model(&map.required("model", "{onnx: models/resnet8.onnx, loss: cross_entropy}")?, folder)?;
+    let programs = ["program", "command"].into_iter().find(|key| map.get(key).is_some());
+    let (work, training, parameters) = match programs {
+        Some(key) => of_program(&map, key, folder)?,
+        None => of_model(&map, folder)?,
+    };
     let spec = Spec {
         name: name(&map, file)?,
         description: map.or("description", None, |at| Ok(Some(at.text()?.trim_end().to_owned())))?,
-        data: data::data(&map.required("data", "{train: {images: …, labels: …}}")?, folder)?,
+        work,
         training,
-        budgets,
+        budgets: map.or("budgets", vec![Budget::Share(1.0)], |at| budgets(at, training.full_budget))?,
         schedules: schedules(&map.required("schedules", "[cosine, linear]")?)?,
-        parameters: parameters(&map.required("parameters", "{learning_rate: 0.1}")?)?,
+        parameters,
         seeds: map.or("seeds", 1, |at| scalar::whole(at, 1..=MAX_SEEDS))?,
-        metric: map.or("metric", None, |at| metric(at, &model.loss).map(Some))?,
-        resources: map.or("resources", Resources::default(), resources)?,
-        retry: map.or("retry", 2, retry)?,
+        resources: map
+            .or("resources", Resources::default(), |at| machine::resources(at, programs.is_some()))?,
+        retry: map.or("retry", Retry::default(), machine::retry)?,
         checkpoint: map.or("checkpoint", Checkpoint::default(), checkpoint)?,
-        model,
+        limits: machine::limits(&map)?,
+        pricing: map.or("pricing", None, |at| machine::pricing(at).map(Some))?,
+        priority: map.or("priority", 0, machine::priority)?,
     };
     floor_below_peaks(&map, &spec.training, &spec.parameters)?;
-    optimizer::agrees(&map, &spec.training, &spec.parameters)?;
+    match &spec.work {
+        Work::Model(model) => optimizer::agrees(&map, &model.updates, &spec.parameters)?,
+        Work::Program(_) => no_epochs(&map, &spec.budgets)?,
+    }
     short_enough(&map, &spec)?;
-    few_enough_trials(&map, &spec.budgets, &spec.schedules, &spec.parameters, spec.seeds)?;
+    few_enough_trials(&map, &spec)?;
     Ok(spec)
+}
+
+fn of_model(map: &Map<'_>, folder: &Path) -> Result<(Work, Training, Parameters), Fault> {
+    if let Some((key, at)) = program::KEYS.iter().find_map(|key| Some((key, map.get(key)?))) {
+        let fault = at.fault(format!("`{key}` is about a program, and this sweep has none")).at_key();
+        return Err(
+            fault.hint("leave it out, or write such as `program: train.py` instead of `model` and `data`")
+        );
+    }
+    let (training, updates) = training::of_model(&map.required("training", "{batch_size: 128, …}")?)?;
+    let model = model(&map.required("model", "{onnx: models/resnet8.onnx, loss: cross_entropy}")?, folder)?;
+    let data = data::data(&map.required("data", "{train: {images: …, labels: …}}")?, folder)?;
+    let metric = map.or("metric", None, |at| metric::of_model(at, &model.loss).map(Some))?;
+    let parameters = parameters::of_model(&map.required("parameters", "{learning_rate: 0.1}")?)?;
+    Ok((Work::Model(Box::new(ModelWork { model, data, updates, metric })), training, parameters))
+}
+
+/// `key` is the one that says that this is about a program.
+fn of_program(map: &Map<'_>, key: &str, folder: &Path) -> Result<(Work, Training, Parameters), Fault> {
+    if let Some((other, at)) = OF_MODELS.iter().find_map(|key| Some((*key, map.get(key)?))) {
+        let fault = match other {
+            "checkpoint" => at
+                .fault("a program writes checkpoints of its own")
+                .hint("leave `checkpoint` out; each trial is told a folder for them"),
+            _ => at
+                .fault(format!("`{key}` and `{other}` exclude each other"))
+                .hint("a program reads model and data itself"),
+        };
+        return Err(fault.at_key());
+    }
+    let training = training::of_program(&map.required("training", "{full_budget: 3000 steps}")?)?;
+    let program = program::program(map, folder)?;
+    let parameters = parameters::of_program(&map.required("parameters", "{learning_rate: 0.1}")?)?;
+    Ok((Work::Program(program), training, parameters))
+}
+
+/// Nobody tells how long a program's epochs are.
+fn no_epochs(map: &Map<'_>, budgets: &[Budget]) -> Result<(), Fault> {
+    let in_epochs = |budget: &Budget| matches!(budget, Budget::Length(Length::Epochs(_)));
+    match (map.get("budgets"), budgets.iter().position(in_epochs)) {
+        (Some(at), Some(index)) => {
+            Err(at.items()?[index].expected("a share or a number of steps").hint(training::EPOCHS))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn version(at: &Cursor<'_>) -> Result<(), Fault> {
@@ -110,25 +167,6 @@ fn name(map: &Map<'_>, file: &Path) -> Result<String, Fault> {
     Ok(name)
 }
 
-fn resources(at: &Cursor<'_>) -> Result<Resources, Fault> {
-    let map = at.map(&RESOURCES)?;
-    let devices = [("auto", Device::Auto), ("cpu", Device::Cpu)];
-    let count = |at: &Cursor<'_>| match at.node() {
-        Node::Text(text) if text == "auto" => Ok(None),
-        Node::Text(_) => Err(at.expected("`auto` or a whole number")),
-        _ => scalar::whole(at, 1..=1024).map(|count| Some(count as u32)),
-    };
-    Ok(Resources {
-        device: map.or("device", Device::Auto, |at| at.choice(&devices, &["cuda", "gpu"]))?,
-        workers: map.or("workers", None, count)?,
-        threads: map.or("threads", None, count)?,
-    })
-}
-
-fn retry(at: &Cursor<'_>) -> Result<u32, Fault> {
-    Ok(scalar::whole(&at.map(&RETRY)?.required("max", "2")?, 0..=100)? as u32)
-}
-
 fn floor_below_peaks(map: &Map<'_>, training: &Training, parameters: &Parameters) -> Result<(), Fault> {
     let smallest = parameters.learning_rate.iter().copied().fold(f64::INFINITY, f64::min);
     if training.eta_min <= smallest {
@@ -141,39 +179,52 @@ fn floor_below_peaks(map: &Map<'_>, training: &Training, parameters: &Parameters
 
 /// A worker is told the job in one line of bounded length, with room for everything else that is in it.
 fn short_enough(map: &Map<'_>, spec: &Spec) -> Result<(), Fault> {
-    let bytes = serde_json::to_vec(&(&spec.model, &spec.data)).map_or(0, |bytes| bytes.len());
+    let length = |bytes: serde_json::Result<Vec<u8>>| bytes.map_or(0, |bytes| bytes.len());
+    let (bytes, key, message, hint) = match &spec.work {
+        Work::Model(work) => (
+            length(serde_json::to_vec(&(&work.model, &work.data))),
+            "model",
+            "`model` and `data` together are",
+            "class weights with fewer digits, patterns and names are shorter",
+        ),
+        Work::Program(program) => (
+            program_bytes(program, &spec.parameters),
+            if map.get("command").is_some() { "command" } else { "program" },
+            "the command with its arguments and `env` is",
+            "a file may hold what is long",
+        ),
+    };
     if bytes <= MAX_JOB {
         return Ok(());
     }
-    let message = format!("`model` and `data` together are longer than {MAX_JOB} bytes as JSON");
-    Err(map
-        .inner(&["model"], message)
-        .hint("class weights with fewer digits, patterns and names are shorter"))
+    Err(map.inner(&[key], format!("{message} longer than {MAX_JOB} bytes as JSON")).hint(hint))
 }
 
-fn few_enough_trials(
-    map: &Map<'_>,
-    budgets: &[Budget],
-    schedules: &[Schedule],
-    parameters: &Parameters,
-    seeds: u64,
-) -> Result<(), Fault> {
-    let count = |values: &Option<Vec<f64>>| values.as_ref().map_or(1, Vec::len);
-    let settings =
-        [parameters.learning_rate.len(), count(&parameters.weight_decay), count(&parameters.momentum)];
-    let cells = [budgets.len(), schedules.len()];
-    let factors = cells.iter().chain(&settings).map(|factor| *factor as u64).chain([seeds]);
-    // Six factors of at most 10,000 each do not fit 64 bits.
-    let trials = factors.fold(1u64, u64::saturating_mul);
+/// At most this long is what a worker is told of a program.
+fn program_bytes(program: &ProgramWork, parameters: &Parameters) -> usize {
+    // A name, the longest number, and quotes, hyphens and commas, escaped.
+    const AROUND: usize = 40;
+    let names = parameters.others.iter().map(|(name, _)| name.len()).chain(["learning_rate".len()]);
+    let arguments: usize = names.map(|length| length + AROUND).sum();
+    let words = program.command.iter().map(|word| match word {
+        Word::Text(text) | Word::Program(text) => serde_json::json!(text).to_string().len() + 1,
+        Word::Args | Word::ArgsNoHyphens | Word::ArgsJson => arguments,
+    });
+    // The parameters are told once more by themselves.
+    words.sum::<usize>() + serde_json::json!(program.environment).to_string().len() + arguments
+}
+
+fn few_enough_trials(map: &Map<'_>, spec: &Spec) -> Result<(), Fault> {
+    let (budgets, schedules) = (spec.budgets.len(), spec.schedules.len());
+    let (settings, seeds) = (spec.parameters.settings(), spec.seeds);
+    // So many factors of at most 10,000 each do not fit 64 bits.
+    let factors = [budgets as u64, schedules as u64, settings, seeds];
+    let trials = factors.into_iter().fold(1u64, u64::saturating_mul);
     if trials <= MAX_TRIALS {
         return Ok(());
     }
     let message = format!("{trials} trials are more than {MAX_TRIALS}");
-    let settings: u64 = settings.iter().map(|factor| *factor as u64).product();
-    let hint = format!(
-        "{} budgets × {} schedules × {settings} parameter settings × {seeds} seeds",
-        budgets.len(),
-        schedules.len()
-    );
+    let hint =
+        format!("{budgets} budgets × {schedules} schedules × {settings} parameter settings × {seeds} seeds");
     Err(map.at().fault(message).hint(hint))
 }

@@ -8,9 +8,12 @@ use sweep_wire::{
 use crate::schedule::{Decay, Schedule, Tail};
 
 use super::*;
+use program::PROGRAM;
 
 mod hostile;
 mod kinds;
+mod machine;
+mod program;
 
 /// The shortest spec there is; cases change one line of it or add one.
 const BASE: &str = "\
@@ -65,12 +68,24 @@ fn read(text: &str) -> Result<Spec, SpecError> {
     parse(text, Path::new("s.yaml"))
 }
 
+/// What a spec says of its model.
+fn model_of(spec: &Spec) -> &ModelWork {
+    match &spec.work {
+        Work::Model(model) => model,
+        Work::Program(program) => panic!("{program:?}"),
+    }
+}
+
 /// [`BASE`] with this line instead of its line for the same key, or after all of them.
 fn with(line: &str) -> String {
+    changed(BASE, line)
+}
+
+fn changed(base: &str, line: &str) -> String {
     let key = |line: &str| line.split(':').next().unwrap().to_owned();
     let mut found = false;
     let mut text = String::new();
-    for base in BASE.lines() {
+    for base in base.lines() {
         let same = key(base) == key(line);
         found |= same;
         text += if same { line } else { base };
@@ -79,13 +94,17 @@ fn with(line: &str) -> String {
     if found { text } else { text + line + "\n" }
 }
 
-/// Cases are apart by blank lines: a line for [`with`], or after `whole:` a whole spec, then what is said
-/// about it, each line after an arrow.
+/// Cases are apart by blank lines: a line for [`with`], after `program:` one for [`PROGRAM`] instead, or after `whole:`
+/// a whole spec, then what is said about it, each line after an arrow.
 fn check(cases: &str) {
     for case in cases.split("\n\n") {
         let (said, given): (Vec<&str>, Vec<&str>) = case.lines().partition(|line| line.starts_with("=> "));
         let given = given.join("\n");
-        let text = given.strip_prefix("whole:\n").map_or_else(|| with(&given), |text| format!("{text}\n"));
+        let text = match given.split_once(":\n") {
+            Some(("whole", text)) => format!("{text}\n"),
+            Some(("program", line)) => changed(PROGRAM, line),
+            _ => with(&given),
+        };
         let said = said.join("\n").replace("\n=> hint", "\n\nhint").replace("=> ", "s.yaml:");
         match read(&text) {
             Ok(_) => panic!("accepted: {given}"),
@@ -155,9 +174,7 @@ fn a_full_spec_is_read_whole() {
     let images =
         |images: &str, labels: &str| Source::Images(Images { images: images.into(), labels: labels.into() });
     let sgd = Sgd { momentum: 0.9, dampening: 0.0, nesterov: true, weight_decay: 5e-4 };
-    let expected = Spec {
-        name: "resnet8-fashion".to_owned(),
-        description: Some("Which schedule reaches full-budget accuracy with less training?".to_owned()),
+    let work = ModelWork {
         model: Model {
             onnx: "sweeps/models/resnet8.onnx".into(),
             output: None,
@@ -178,19 +195,23 @@ fn a_full_spec_is_read_whole() {
             split_seed: 7,
             memory: 1 << 30,
         },
-        training: Training {
+        updates: Updates {
             batch_size: 128,
             accumulate: 1,
-            full_budget: Length::Epochs(8.0),
             optimizer: Optimizer::Sgd(sgd),
             no_decay: vec![],
             clip_norm: None,
             ema: None,
-            warmup: 0.02,
-            eta_min: 1e-5,
             log_every: Interval::Length(Length::Steps(1)),
             evaluate: Interval::End,
         },
+        metric: Some(Metric::Accuracy),
+    };
+    let expected = Spec {
+        name: "resnet8-fashion".to_owned(),
+        description: Some("Which schedule reaches full-budget accuracy with less training?".to_owned()),
+        work: Work::Model(Box::new(work)),
+        training: Training { full_budget: Length::Epochs(8.0), warmup: 0.02, eta_min: 1e-5 },
         budgets: vec![Budget::Share(0.25), Budget::Share(0.5), Budget::Share(1.0)],
         schedules: vec![
             Schedule::Uba { phi: 1.0 },
@@ -199,16 +220,18 @@ fn a_full_spec_is_read_whole() {
             Schedule::Polynomial { power: 1.0 },
             Schedule::Step { milestones: vec![0.5, 0.75], gamma: 0.1 },
         ],
-        parameters: Parameters { learning_rate: vec![0.05, 0.1], weight_decay: None, momentum: None },
+        parameters: Parameters { learning_rate: vec![0.05, 0.1], others: vec![] },
         seeds: 3,
-        metric: Some(Metric::Accuracy),
-        resources: Resources { device: Device::Cpu, workers: Some(2), threads: None },
-        retry: 1,
+        resources: Resources { device: Device::Cpu, workers: Some(2), ..Resources::default() },
+        retry: Retry { max: 1, backoff_s: 1.0 },
         checkpoint: Checkpoint {
             every: Checkpoints::Every(Interval::Share(0.1)),
             keep: 3,
             weights: Some(false),
         },
+        limits: Limits::default(),
+        pricing: None,
+        priority: 0,
     };
     assert_eq!(parse(FULL, Path::new("sweeps/resnet.yaml")), Ok(expected));
 }
@@ -237,29 +260,30 @@ fn the_specs_of_the_readme_are_read() {
         })
         .map(|text| read(&text).unwrap())
         .collect();
-    assert_eq!(specs.len(), 2);
+    assert_eq!(specs.len(), 3);
 }
 
 #[test]
 fn what_is_left_out_has_a_default() {
     let spec = parse(BASE, Path::new("here/first.yaml")).unwrap();
-    assert_eq!((spec.name.as_str(), spec.description), ("first", None));
-    assert_eq!(spec.model.init, Init::KaimingNormal);
+    assert_eq!((spec.name.as_str(), &spec.description), ("first", &None));
+    let work = model_of(&spec);
+    assert_eq!(work.model.init, Init::KaimingNormal);
     let train = Images { images: "here/i".into(), labels: "here/l".into() };
-    assert_eq!(spec.data.train, Source::Images(train));
-    assert_eq!((spec.data.validation, spec.data.test, spec.data.normalize), (None, None, None));
-    assert_eq!((spec.data.augment, spec.data.shuffle, spec.data.split_seed), (vec![], true, 0));
-    let training = &spec.training;
-    assert_eq!((training.accumulate, training.clip_norm, training.ema), (1, None, None));
-    assert_eq!((&spec.model.output, &training.no_decay), (&None, &vec![]));
-    assert!(spec.model.trainable.is_empty() && spec.model.frozen.is_empty());
+    assert_eq!(work.data.train, Source::Images(train));
+    let data = &work.data;
+    assert_eq!((&data.validation, &data.test, &data.normalize), (&None, &None, &None));
+    assert_eq!((&data.augment, data.shuffle, data.split_seed), (&vec![], true, 0));
+    let updates = &work.updates;
+    assert_eq!((updates.accumulate, updates.clip_norm, updates.ema), (1, None, None));
+    assert_eq!((&work.model.output, &updates.no_decay), (&None, &vec![]));
+    assert!(work.model.trainable.is_empty() && work.model.frozen.is_empty());
     let plain = Optimizer::Sgd(Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 });
-    assert_eq!((spec.training.optimizer, spec.training.warmup, spec.training.eta_min), (plain, 0.0, 0.0));
-    assert_eq!(spec.training.log_every, Interval::Share(0.01));
-    assert_eq!(spec.training.evaluate, Interval::Share(0.1));
-    assert_eq!((spec.budgets, spec.seeds, spec.retry), (vec![Budget::Share(1.0)], 1, 2));
-    assert_eq!(spec.metric, None);
-    assert_eq!(spec.resources, Resources { device: Device::Auto, workers: None, threads: None });
+    assert_eq!((updates.optimizer, spec.training.warmup, spec.training.eta_min), (plain, 0.0, 0.0));
+    assert_eq!(updates.log_every, Interval::Share(0.01));
+    assert_eq!(updates.evaluate, Interval::Share(0.1));
+    assert_eq!(work.metric, None);
+    assert_eq!((&spec.budgets, spec.seeds), (&vec![Budget::Share(1.0)], 1));
 }
 
 #[test]
@@ -274,7 +298,7 @@ fn numbers_are_numbers_however_yaml_reads_them() {
     assert_eq!(read(&with("seeds: 1e1")).unwrap().seeds, 10);
     assert_eq!(read(&with("name: no")).unwrap().name, "no");
     let split = read(&with("data: {train: {images: i, labels: l}, split_seed: 18446744073709551615}"));
-    assert_eq!(split.unwrap().data.split_seed, u64::MAX);
+    assert_eq!(model_of(&split.unwrap()).data.split_seed, u64::MAX);
 }
 
 #[test]

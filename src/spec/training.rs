@@ -1,11 +1,11 @@
 //! `training:`.
 
 use super::{
-    cursor::{Cursor, Keys},
+    cursor::{Cursor, Keys, Map},
     error::Fault,
     optimizer::optimizer,
     scalar::{self, Part},
-    types::{Interval, Training},
+    types::{Interval, Length, Training, Updates},
     yaml::Node,
 };
 
@@ -25,21 +25,29 @@ const TRAINING: Keys = Keys {
     later: &["precision"],
 };
 
+const PROGRAM: Keys = Keys { known: &["full_budget", "warmup", "eta_min"], later: &[] };
+
+pub(super) const EPOCHS: &str =
+    "only a model and its data tell how long an epoch is: write such as `3000 steps`";
+
 /// Samples in a pass.
 const MAX_BATCH: u64 = 1 << 20;
 
 /// Passes in a step.
 const MAX_ACCUMULATE: u64 = 4096;
 
-pub(super) fn training(at: &Cursor<'_>) -> Result<Training, Fault> {
+/// How long a model trains, and how.
+pub(super) fn of_model(at: &Cursor<'_>) -> Result<(Training, Updates), Fault> {
     let map = at.map(&TRAINING)?;
     // As a worker computes with it: in 32 bits.
     let is_ema = |value: f64| value as f32 > 0.0 && (value as f32) < 1.0;
     let (optimizer, no_decay) = optimizer(&map.required("optimizer", "{sgd: {momentum: 0.9}}")?)?;
-    Ok(Training {
-        batch_size: scalar::whole(&map.required("batch_size", "128")?, 1..=MAX_BATCH)?,
-        accumulate: map.or("accumulate", 1, |at| scalar::whole(at, 1..=MAX_ACCUMULATE))? as u32,
-        full_budget: scalar::length(&map.required("full_budget", "8 epochs")?)?,
+    let batch_size = scalar::whole(&map.required("batch_size", "128")?, 1..=MAX_BATCH)?;
+    let accumulate = map.or("accumulate", 1, |at| scalar::whole(at, 1..=MAX_ACCUMULATE))? as u32;
+    let training = around(&map, scalar::length(&map.required("full_budget", "8 epochs")?)?)?;
+    let updates = Updates {
+        batch_size,
+        accumulate,
         optimizer,
         no_decay,
         clip_norm: map.or("clip_norm", None, |at| {
@@ -47,17 +55,41 @@ pub(super) fn training(at: &Cursor<'_>) -> Result<Training, Fault> {
         })?,
         ema: map
             .or("ema", None, |at| scalar::number(at, "a number above 0 and below 1", is_ema).map(Some))?,
+        log_every: map.or("log_every", Interval::Share(0.01), interval)?,
+        evaluate: map.or("evaluate", Interval::Share(0.1), |at| match at.node() {
+            Node::Text(text) if text == "end" => Ok(Interval::End),
+            _ => interval(at),
+        })?,
+    };
+    Ok((training, updates))
+}
+
+/// How long a program trains; how, it decides itself.
+pub(super) fn of_program(at: &Cursor<'_>) -> Result<Training, Fault> {
+    for (key, under) in at.entries().into_iter().flatten() {
+        if TRAINING.known.contains(&key) && !PROGRAM.known.contains(&key) {
+            let fault = under.fault(format!("a program decides {} itself", under.label())).at_key();
+            return Err(fault
+                .hint("leave it out; what a program is to be told is a parameter or a word of `command`"));
+        }
+    }
+    let map = at.map(&PROGRAM)?;
+    let full = map.required("full_budget", "3000 steps")?;
+    match scalar::length(&full)? {
+        length @ Length::Steps(_) => around(&map, length),
+        Length::Epochs(_) => Err(full.expected("a number of steps").hint(EPOCHS)),
+    }
+}
+
+fn around(map: &Map<'_>, full_budget: Length) -> Result<Training, Fault> {
+    Ok(Training {
+        full_budget,
         warmup: map.or("warmup", 0.0, |at| {
             scalar::share(at, "a share of the budget from 0% and below 100%", |share| {
                 (0.0..1.0).contains(&share)
             })
         })?,
         eta_min: map.or("eta_min", 0.0, |at| scalar::number(at, "a number from 0", |value| value >= 0.0))?,
-        log_every: map.or("log_every", Interval::Share(0.01), interval)?,
-        evaluate: map.or("evaluate", Interval::Share(0.1), |at| match at.node() {
-            Node::Text(text) if text == "end" => Ok(Interval::End),
-            _ => interval(at),
-        })?,
     })
 }
 

@@ -1,19 +1,19 @@
 //! What a spec says once it has been read.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use sweep_wire::{Data, Model, Optimizer};
 
+use super::machine::{Limits, Pricing, Resources, Retry};
 use crate::schedule::{Schedule, percent};
 
-/// A sweep: one model and its data, trained under every schedule at every budget with every setting of
-/// the parameters, once per seed.
+/// A sweep: one model and its data, or one program, trained under every schedule at every budget with every
+/// setting of the parameters, once per seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
     pub name: String,
     pub description: Option<String>,
-    pub model: Model,
-    pub data: Data,
+    pub work: Work,
     pub training: Training,
     /// At least one; none of them the same.
     pub budgets: Vec<Budget>,
@@ -22,23 +22,82 @@ pub struct Spec {
     pub parameters: Parameters,
     /// How often each setting is trained: seeds 0 to `seeds` − 1.
     pub seeds: u64,
-    /// What to judge by; `None` is what goes with the loss and the model's output.
-    pub metric: Option<Metric>,
     pub resources: Resources,
-    /// How often a trial is tried again after a failure that may pass.
-    pub retry: u32,
+    pub retry: Retry,
+    /// The default for programs, which write checkpoints of their own.
     pub checkpoint: Checkpoint,
+    pub limits: Limits,
+    pub pricing: Option<Pricing>,
+    /// −100 to 100; sweeps with a larger one go first.
+    pub priority: i32,
 }
 
-/// How a step is made and how long training takes.
+/// What a trial runs.
 #[derive(Debug, Clone, PartialEq)]
+pub enum Work {
+    Model(Box<ModelWork>),
+    Program(ProgramWork),
+}
+
+/// A model that `sweep` trains itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelWork {
+    pub model: Model,
+    pub data: Data,
+    pub updates: Updates,
+    /// What to judge by; `None` is what goes with the loss and the model's output.
+    pub metric: Option<Metric>,
+}
+
+/// A program of the user's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProgramWork {
+    /// At least one.
+    pub command: Vec<Word>,
+    /// The spec's folder, as far as the spec's path names it: where the program runs and relative paths start.
+    pub folder: PathBuf,
+    /// Variables beside those of the machine.
+    pub environment: BTreeMap<String, String>,
+    /// The files and folders whose content decides the result, as spelled; `None` if nobody says.
+    pub inputs: Option<Vec<PathBuf>>,
+    /// What it reports and is judged by, such as `test/accuracy`.
+    pub metric: String,
+    /// Whether more of the metric is better.
+    pub maximize: bool,
+}
+
+/// A word of a command line, or what stands for some.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    Text(String),
+    /// `${program}`: this path, a file even where it has no slash.
+    Program(String),
+    /// `${args}`: `--name=value` for each swept parameter.
+    Args,
+    /// `${args_no_hyphens}`: `name=value` for each.
+    ArgsNoHyphens,
+    /// `${args_json}`: all of them as one JSON object.
+    ArgsJson,
+}
+
+/// How long training takes, and what stands around the schedule.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Training {
+    /// What a budget of 100 % means; steps for programs.
+    pub full_budget: Length,
+    /// Share of each trial's own budget, 0 ≤ warmup < 1.
+    pub warmup: f64,
+    /// The rate below which schedules do not go, at most the smallest peak.
+    pub eta_min: f64,
+}
+
+/// How a step of a model is made, and how often it is looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Updates {
     /// Samples per pass through the model, at least 1.
     pub batch_size: u64,
     /// Passes per step, at least 1.
     pub accumulate: u32,
-    /// What a budget of 100 % means.
-    pub full_budget: Length,
     /// Momentum and weight decay are those of trials for which [`Parameters`] has no others.
     pub optimizer: Optimizer,
     /// Patterns of parameters that weight decay leaves alone.
@@ -47,10 +106,6 @@ pub struct Training {
     pub clip_norm: Option<f64>,
     /// Decay of the moving average that is evaluated, above 0 and below 1.
     pub ema: Option<f64>,
-    /// Share of each trial's own budget, 0 ≤ warmup < 1.
-    pub warmup: f64,
-    /// The rate below which schedules do not go, at most the smallest peak.
-    pub eta_min: f64,
     /// Between two points of the training loss; never [`Interval::End`].
     pub log_every: Interval,
     /// Between two evaluations; there is one at the end whatever this says.
@@ -62,10 +117,9 @@ pub struct Training {
 pub struct Parameters {
     /// Peak learning rates, at least one, each > 0 and finite as `f32`.
     pub learning_rate: Vec<f64>,
-    /// ≥ 0; instead of the optimizer's.
-    pub weight_decay: Option<Vec<f64>>,
-    /// 0 ≤ momentum < 1; instead of the optimizer's, which has one.
-    pub momentum: Option<Vec<f64>>,
+    /// Other parameters with at least one value each. Of a model `weight_decay` (≥ 0) and `momentum` (from 0 and
+    /// below 1), in this order, instead of the optimizer's; of a program any, in the order of the text.
+    pub others: Vec<(String, Vec<f64>)>,
 }
 
 /// An amount of training; above 0. `Display` is `500 steps`, `1 epoch`, `2.5 epochs`.
@@ -134,24 +188,33 @@ pub enum Metric {
     Mae,
 }
 
-/// What a sweep may use; `None` is for the scheduler to choose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Resources {
-    pub device: Device,
-    /// Trials at one time.
-    pub workers: Option<u32>,
-    /// Threads of each worker.
-    pub threads: Option<u32>,
+impl Spec {
+    /// The program that it runs, if it trains no model.
+    #[must_use]
+    pub fn program(&self) -> Option<&ProgramWork> {
+        match &self.work {
+            Work::Model(_) => None,
+            Work::Program(program) => Some(program),
+        }
+    }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Device {
-    #[default]
-    Auto,
-    Cpu,
+impl Parameters {
+    /// The values of a parameter other than the learning rate.
+    #[must_use]
+    pub fn other(&self, name: &str) -> Option<&[f64]> {
+        self.others.iter().find(|(known, _)| known == name).map(|(_, values)| &values[..])
+    }
+
+    /// How many settings there are; saturating.
+    #[must_use]
+    pub fn settings(&self) -> u64 {
+        let counts = self.others.iter().map(|(_, values)| values.len());
+        counts.chain([self.learning_rate.len()]).fold(1, |all, count| all.saturating_mul(count as u64))
+    }
 }
 
-impl Training {
+impl Updates {
     /// Samples that one step takes.
     #[must_use]
     pub fn samples_per_step(&self) -> u64 {

@@ -94,7 +94,10 @@ fn syntax(text: &str, message: &str, place: Option<Place>) -> Flaw {
     }
     let (problem, rest) = message.split_once(" at ").unwrap_or((message, ""));
     let context = rest.split_once(", ").map(|(_, context)| format!(", {context}")).unwrap_or_default();
-    let hint = if problem.contains("cannot start any token") {
+    let line = place.and_then(|at| text.lines().nth(at.line.checked_sub(1)?)).unwrap_or_default();
+    let hint = if line.contains("${") {
+        Some("inside brackets a macro is in quotes, such as `\"${args}\"`")
+    } else if problem.contains("cannot start any token") {
         Some("indent with spaces, never tabs, and quote a text that starts with a special character")
     } else if problem.contains("unknown anchor") || context.contains("scanning an alias") {
         Some("quote a text that starts with `*`")

@@ -124,7 +124,7 @@ fn find_or_insert(
     }
     let insert = "INSERT INTO trial (key, steps, seed, job, facts, rates, status)
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued')";
-    let job = serde_json::to_string(&*trial.job)?;
+    let job = serde_json::to_string(&*trial.task)?;
     transaction.prepare_cached(insert)?.execute(params![
         trial.key,
         integer(trial.steps)?,

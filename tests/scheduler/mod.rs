@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use sweep::{
     daemon::{Scheduler, now},
     engine::{Drain, Policy, State},
-    plan::{Keeping, PlannedTrial, SweepInfo},
+    plan::{Keeping, PlannedTrial, SweepInfo, Task},
     store::{QueryLimits, Store, plain, query},
 };
 use sweep_wire::{
@@ -66,7 +66,7 @@ pub(crate) fn trial(number: u64) -> PlannedTrial {
         steps: 10,
         settings: BTreeMap::from([("learning_rate".into(), 0.1)]),
         seed: number,
-        job: Arc::new(job),
+        task: Arc::new(Task::Train(job)),
         table: [0.1; 10].into(),
         log_every: 1,
         evaluate: vec![10],

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use sweep::{
     engine::{AttemptEnd, Millis, Record, TrialEnd, TrialId},
-    plan::{Keeping, PlannedTrial, SweepInfo},
+    plan::{Keeping, PlannedTrial, SweepInfo, Task},
     store::{Store, Submission},
 };
 use sweep_wire::{
@@ -60,7 +60,7 @@ pub(crate) fn trial(schedule: &str, steps: u64, rate: f64, seed: u64) -> Planned
         steps,
         settings: BTreeMap::from([("learning_rate".to_owned(), rate)]),
         seed,
-        job: Arc::new(job()),
+        task: Arc::new(Task::Train(job())),
         table: vec![rate as f32; steps as usize].into(),
         log_every: 1,
         evaluate: vec![steps],

@@ -11,6 +11,7 @@ use super::{
     error::Fault,
     scalar,
     types::Length,
+    units,
     yaml::Node,
 };
 use source::source;
@@ -68,7 +69,7 @@ pub(super) fn data(at: &Cursor<'_>, folder: &Path) -> Result<Data, Fault> {
         drift,
         shuffle,
         split_seed: map.or("split_seed", 0, |at| scalar::whole(at, 0..=u64::MAX))?,
-        memory: map.or("memory", MEMORY, memory)?,
+        memory: map.or("memory", MEMORY, units::memory)?,
     })
 }
 
@@ -114,28 +115,6 @@ fn drift(at: &Cursor<'_>) -> Result<Drift, Fault> {
             }
         },
     })
-}
-
-/// An amount of memory with its unit, in bytes.
-fn memory(at: &Cursor<'_>) -> Result<u64, Fault> {
-    let expected = || at.expected("an amount of memory").hint("such as `512 MiB` or `2 GB`");
-    let Node::Text(text) = at.node() else { return Err(expected()) };
-    let end = text.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(expected)?;
-    let unit = match text[end..].trim() {
-        "B" => 1.0,
-        "kB" | "KB" => 1e3,
-        "KiB" => 1024.0,
-        "MB" => 1e6,
-        "MiB" => 1_048_576.0,
-        "GB" => 1e9,
-        "GiB" => 1_073_741_824.0,
-        "TB" => 1e12,
-        "TiB" => 1_099_511_627_776.0,
-        _ => return Err(expected()),
-    };
-    let amount: f64 = text[..end].trim().parse().map_err(|_| expected())?;
-    let bytes = amount * unit;
-    if (0.0..=1e18).contains(&bytes) { Ok(bytes as u64) } else { Err(expected()) }
 }
 
 fn normalize(at: &Cursor<'_>) -> Result<Normalize, Fault> {

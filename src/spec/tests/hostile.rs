@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use crate::spec::{
     MAX_BYTES,
-    tests::{kinds::RICH, *},
+    tests::{kinds::RICH, program::RICH_PROGRAM, *},
 };
 
 #[test]
@@ -35,7 +35,7 @@ proptest! {
     /// Whatever a slip of the hand makes of a spec, the answer is a spec or an error with its place.
     #[test]
     fn mutations_never_panic(
-        base in prop::sample::select(vec![FULL, RICH]),
+        base in prop::sample::select(vec![FULL, RICH, RICH_PROGRAM]),
         slips in prop::collection::vec((0..LONGEST, 0..4usize, "[-:#&*!|>'\"%@`{}\\[\\],? \n\ta0.é]{0,3}"), 1..6),
     ) {
         let mut text: Vec<char> = base.chars().collect();

@@ -36,15 +36,17 @@ metric: {name: perplexity, goal: minimize}
 #[test]
 fn a_rich_spec_is_read() {
     let spec = read(RICH).unwrap();
-    assert_eq!((spec.training.accumulate, spec.metric), (4, Some(Metric::Perplexity)));
+    let work = model_of(&spec);
+    assert_eq!((work.updates.accumulate, work.metric), (4, Some(Metric::Perplexity)));
 }
 
 fn model(rest: &str) -> Model {
-    read(&with(&format!("model: {{onnx: m.onnx, {rest}}}"))).unwrap().model
+    model_of(&read(&with(&format!("model: {{onnx: m.onnx, {rest}}}"))).unwrap()).model.clone()
 }
 
-fn training(rest: &str) -> Training {
-    read(&with(&format!("training: {{batch_size: 8, full_budget: 4 epochs, {rest}}}"))).unwrap().training
+fn training(rest: &str) -> Updates {
+    let spec = read(&with(&format!("training: {{batch_size: 8, full_budget: 4 epochs, {rest}}}"))).unwrap();
+    model_of(&spec).updates.clone()
 }
 
 fn said(line: &str) -> String {
@@ -62,9 +64,9 @@ parameters: {learning_rate: {values: [0.001]}}
 ";
     let spec = read(text).unwrap();
     let adam = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 };
-    assert_eq!(spec.training.optimizer, Optimizer::AdamW(adam));
+    assert_eq!(model_of(&spec).updates.optimizer, Optimizer::AdamW(adam));
     let inputs = Inputs::One("x.npy".into());
-    assert_eq!(spec.data.train, Source::Arrays(Arrays { inputs, labels: "y.npy".into() }));
+    assert_eq!(model_of(&spec).data.train, Source::Arrays(Arrays { inputs, labels: "y.npy".into() }));
 }
 
 #[test]
@@ -141,7 +143,8 @@ fn outputs_and_what_trains() {
 fn data_of_either_kind_in_each_set() {
     let given = "data: {train: {inputs: {input_ids: ids.npy, attention_mask: /m.npy}, labels: y.npy}, \
                  validation: {inputs: v.npy, labels: vy.npy}, test: {images: i.gz, labels: l.gz}}";
-    let data = parse(&with(given), Path::new("here/s.yaml")).unwrap().data;
+    let spec = parse(&with(given), Path::new("here/s.yaml")).unwrap();
+    let data = &model_of(&spec).data;
     let named = [("input_ids", "here/ids.npy"), ("attention_mask", "/m.npy")];
     let named = named.map(|(name, path)| (name.to_owned(), path.into())).into();
     let arrays = Arrays { inputs: Inputs::Named(named), labels: "here/y.npy".into() };
@@ -216,7 +219,8 @@ fn metrics_go_with_losses() {
             with(&format!("model: {{onnx: m, loss: {loss}}}")) + &format!("metric: {{name: {name}}}\n")
         };
         let all = Metric::ALL.map(Metric::name).into_iter();
-        all.filter(|name| read(&text(name)).is_ok_and(|spec| spec.metric.unwrap().name() == *name)).collect()
+        all.filter(|name| read(&text(name)).is_ok_and(|spec| model_of(&spec).metric.unwrap().name() == *name))
+            .collect()
     };
     assert_eq!(metrics("cross_entropy"), ["accuracy", "top5_accuracy", "pixel_accuracy", "loss"]);
     assert_eq!(metrics("token_cross_entropy"), ["accuracy", "top5_accuracy", "loss", "perplexity"]);
@@ -227,7 +231,7 @@ fn metrics_go_with_losses() {
     let goals = "model: {onnx: m, loss: token_cross_entropy}";
     for (name, goal) in [("accuracy", "maximize"), ("perplexity", "minimize"), ("loss", "minimize")] {
         let text = with(goals) + &format!("metric: {{name: {name}, goal: {goal}}}\n");
-        assert_eq!(read(&text).unwrap().metric.unwrap().maximize(), goal == "maximize");
+        assert_eq!(model_of(&read(&text).unwrap()).metric.unwrap().maximize(), goal == "maximize");
     }
 }
 
@@ -235,10 +239,10 @@ fn metrics_go_with_losses() {
 fn lists_have_bounds() {
     let patterns =
         |count| format!("model: {{onnx: m, loss: mse, frozen: [{}]}}", vec!["'*.bias'"; count].join(", "));
-    assert_eq!(read(&with(&patterns(MAX_PATTERNS))).unwrap().model.frozen.len(), MAX_PATTERNS);
+    assert_eq!(model_of(&read(&with(&patterns(MAX_PATTERNS))).unwrap()).model.frozen.len(), MAX_PATTERNS);
     assert_eq!(said(&patterns(MAX_PATTERNS + 1)), "`model.frozen` has more than 100 patterns");
     let long = |length| format!("model: {{onnx: m, loss: mse, trainable: {}}}", "é".repeat(length));
-    assert_eq!(read(&with(&long(MAX_LENGTH))).unwrap().model.trainable, ["é".repeat(MAX_LENGTH)]);
+    assert_eq!(model_of(&read(&with(&long(MAX_LENGTH))).unwrap()).model.trainable, ["é".repeat(MAX_LENGTH)]);
     assert_eq!(said(&long(MAX_LENGTH + 1)), "`model.trainable` has more than 200 characters");
     let weights = |count, weight: &str| {
         let weights = vec![weight; count].join(",");
@@ -267,7 +271,7 @@ fn data_of_every_kind() {
     let source = |text: &str| {
         let spec =
             read(&with(&format!("data: {{train: {{{text}}}}}"))).unwrap_or_else(|e| panic!("{text}: {e}"));
-        serde_json::to_value(spec.data.train).unwrap()
+        serde_json::to_value(&model_of(&spec).data.train).unwrap()
     };
     let cases = [
         ("npz: a.npz, inputs: x, labels: y", json!({"npz": "a.npz", "inputs": "x", "labels": "y"})),
@@ -309,9 +313,8 @@ fn data_of_every_kind() {
 #[test]
 fn what_is_done_to_samples() {
     let data = |text: &str| {
-        read(&with(&format!("data: {{train: {{images: i, labels: l}}, {text}}}")))
-            .unwrap_or_else(|e| panic!("{text}: {e}"))
-            .data
+        let spec = read(&with(&format!("data: {{train: {{images: i, labels: l}}, {text}}}")));
+        model_of(&spec.unwrap_or_else(|e| panic!("{text}: {e}"))).data.clone()
     };
     let plain = data("shuffle: true");
     assert_eq!((plain.memory, plain.label_noise, plain.drift), (1 << 30, None, None));
