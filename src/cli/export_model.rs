@@ -42,6 +42,10 @@ enum Wanted {
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let trial = store::open_reader(&global.home)?.trial(args.trial)?;
+    if trial.job.get("program").is_some() {
+        let message = format!("trial {} ran a program, which keeps its weights itself", trial.trial);
+        return Err(Failure::usage(message));
+    }
     let kept = choose(&trial, args.which)?;
     if args.output.exists() && !args.force {
         let message = format!("`{}` is there already", args.output.display());

@@ -42,10 +42,14 @@ pub fn show(trial: &TrialDetail, rates: &[f32], look: Look) -> String {
     }
     lines.heading("what decides the numbers");
     lines.add("key", &trial.key);
-    for (name, value) in trial.facts.as_ref().and_then(Value::as_object).into_iter().flatten() {
+    // Of a program little is known.
+    let known = |value: &Value| value != "" && value != 0;
+    let facts = trial.facts.as_ref().and_then(Value::as_object).into_iter().flatten();
+    for (name, value) in facts.filter(|(_, value)| known(value)) {
         match (name.as_str(), value) {
             ("contents", Value::Object(hashes)) => {
-                hashes.iter().for_each(|(name, hash)| lines.add(&format!("{name} hash"), &plain(hash)));
+                let hashes = hashes.iter().filter(|(_, hash)| known(hash));
+                hashes.for_each(|(name, hash)| lines.add(&format!("{name} hash"), &plain(hash)));
             }
             ("numerics" | "runtime" | "cpu" | "sweep" | "parameters", value) => {
                 lines.add(name, &plain(value))

@@ -51,6 +51,28 @@ fn models_are_checked() {
 }
 
 #[test]
+fn programs_are_checked() {
+    let place = Place::new();
+    place.spec(
+        "program: train.py\ninputs: [train.py]\nmetric: {name: test/accuracy, goal: maximize}\n\
+         training: {full_budget: 10 steps}\nschedules: [cosine]\nparameters: {learning_rate: 0.1}\n",
+    );
+    let said = |command: &[&str]| {
+        let output = place.sweep(command);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(output.stdout.is_empty() && !place.home().exists(), "nothing is written");
+        stderr(&output)
+    };
+    let missing =
+        "error: spec.yaml:2:10: `train.py` is not there\n\nhint: paths are relative to the spec's folder\n";
+    assert_eq!(said(&["run", "spec.yaml"]), missing);
+    assert_eq!(
+        said(&["data", "inspect", "spec.yaml"]),
+        "error: spec.yaml runs a program, which reads its data itself\n"
+    );
+}
+
+#[test]
 fn data_is_checked() {
     let bad = |name: &str| format!("ROOT/tests/fixtures/bad/{name}");
     refused(IMAGES, "nowhere.gz", "5:19", &["nowhere.gz", "does not exist"]);
