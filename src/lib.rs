@@ -17,6 +17,7 @@
 //! - [`daemon`]: the one loop that waits, steps the engine, commits, applies. Must never decide.
 //! - [`executor`]: where attempts run; turns actions into processes and their output into events.
 //! - [`process`]: process groups, signals, reaping, line framing. The only room that names nix.
+//! - [`runner`]: the worker for programs of the user's own, single-threaded. Must never know what a result means.
 //! - [`device`]: what can be leased: processor cores and GPUs, as the system, NVML and the variables for GPUs say.
 //!   The only room that names NVML. Must never know of trials.
 //! - [`store`]: SQLite, one writer, typed reads. The only room that names rusqlite. Must never compute a
@@ -25,7 +26,8 @@
 //! - [`report`]: rows → text. Pure; the only room that names comfy-table. Must never query.
 //!
 //! Beside this crate: `workers/wire` (what scheduler and worker say), `workers/graph` (ONNX model → training
-//! graph), `workers/trainer` (the worker, the only user of `ort`). `tests/tidy.rs` holds the arrows.
+//! graph), `workers/trainer` (the worker, the only user of `ort`), `workers/python` (what a program of the user's own
+//! imports). `tests/tidy.rs` holds the arrows.
 
 pub mod cli;
 pub mod cost;
@@ -36,6 +38,7 @@ pub mod executor;
 pub mod plan;
 pub mod process;
 pub mod report;
+pub mod runner;
 pub mod schedule;
 pub mod spec;
 pub mod store;

@@ -14,7 +14,10 @@ const MAX_FUNCTION: usize = 70;
 const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
-        &["cost", "daemon", "device", "engine", "executor", "plan", "process", "report", "spec", "store"],
+        &[
+            "cost", "daemon", "device", "engine", "executor", "plan", "process", "report", "runner", "spec",
+            "store",
+        ],
     ),
     ("cost", &[]),
     ("daemon", &["engine", "executor", "plan", "store"]),
@@ -24,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("plan", &["schedule", "spec"]),
     ("process", &[]),
     ("report", &["cost", "store"]),
+    ("runner", &["process"]),
     ("schedule", &[]),
     ("spec", &["schedule"]),
     ("store", &["engine", "plan"]),
@@ -41,6 +45,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("prost", &["workers/graph"]),
     ("rusqlite", &["src/store"]),
     ("rusqlite_migration", &["src/store"]),
+    ("rustix", &["src/process"]),
     ("serde_yaml", &["src/spec"]),
     ("sweep_graph", &["workers/trainer"]),
     ("sweep_trainer", &["src/cli"]),

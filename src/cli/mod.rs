@@ -113,7 +113,7 @@ enum Command {
     Completions(completions::Args),
     /// Serve a scheduler on standard input and output
     #[command(hide = true)]
-    Worker,
+    Worker(worker::Args),
 }
 
 /// Runs the command line of this process.
@@ -135,7 +135,7 @@ pub fn main() -> ExitCode {
         Command::Devices(args) => devices::run(&global, &args),
         Command::Doctor(args) => doctor::run(&global, &args),
         Command::Completions(args) => completions::run(&args),
-        Command::Worker => worker::run(),
+        Command::Worker(args) => worker::run(&args),
     };
     match result {
         Ok(code) => code,

@@ -5,9 +5,23 @@ use std::{io, process::ExitCode};
 use sweep_trainer::{Engine, Interrupt, run_worker, runtime};
 
 use super::{Failure, failure::say};
-use crate::process;
+use crate::{process, runner};
 
-pub(super) fn run() -> Result<ExitCode, Failure> {
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Run programs instead of training models; needs no ONNX Runtime
+    #[arg(long)]
+    programs: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    if let Some(warning) = process::settle().map_err(Failure::internal)? {
+        say(&warning);
+    }
+    if args.programs {
+        runner::run().map_err(|error| Failure::internal(format!("cannot run programs: {error}")))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let library = runtime::ensure(&mut |line| say(line))
         .map_err(|error| Failure::internal(&error).hint(error.hint()))?;
     let interrupt = Interrupt::default();

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use sweep_wire::{Facts, FromWorker, Job, PROTOCOL, Rejection, ToWorker};
 
-use crate::process::{Output, Process};
+use crate::process::{Output, Process, Setup};
 
 /// How long reading model and data may take.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -35,7 +35,8 @@ pub async fn inspect(command: &[OsString], log: &Path, job: Job) -> Result<Facts
         }
     };
     let failed = |problem: String| InspectError::Worker(problem);
-    let process = Process::spawn(command, log, send).map_err(|error| failed(error.to_string()))?;
+    let setup = Setup { log: log.to_path_buf(), ..Setup::default() };
+    let process = Process::spawn(command, &setup, send).map_err(|error| failed(error.to_string()))?;
     process.send(ToWorker::Inspect { job: Box::new(job) });
     let answer = async {
         while let Some(output) = outputs.recv().await {
@@ -49,7 +50,7 @@ pub async fn inspect(command: &[OsString], log: &Path, job: Job) -> Result<Facts
                 }
                 Output::Said(_) => {}
                 Output::Nonsense(problem) => return Err(failed(problem)),
-                Output::Exited(how) => return Err(failed(how)),
+                Output::Exited(exit) => return Err(failed(exit.to_string())),
             }
         }
         Err(failed("it ended without an answer".to_owned()))

@@ -14,7 +14,7 @@ use sweep_wire::{Attempt, Contents, Keep, Run, ToWorker};
 use crate::{
     engine::{Event, TrialId, WorkerRef},
     plan::{PlannedTrial, Task, trial_file},
-    process::{Output, Process},
+    process::{Output, Process, Setup},
 };
 
 /// The folder of a home that holds rate tables, by [`PlannedTrial::table_name`].
@@ -67,13 +67,14 @@ impl Local {
                 let event = match output {
                     Output::Said(message) => Event::Said { worker, message },
                     Output::Nonsense(problem) => Event::Nonsense { worker, problem },
-                    Output::Exited(how) => Event::Exited { worker, how },
+                    Output::Exited(exit) => Event::Exited { worker, how: exit.to_string() },
                 };
                 // A closed channel means that the scheduler has ended.
                 let _ = events.send(event).await;
             }
         };
-        match Process::spawn(&self.command, &self.log(worker), tell) {
+        let setup = Setup { log: self.log(worker), ..Setup::default() };
+        match Process::spawn(&self.command, &setup, tell) {
             Ok(process) => {
                 let pid = process.pid;
                 self.processes.insert(worker, process);

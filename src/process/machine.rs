@@ -45,7 +45,7 @@ pub fn free_space(path: &Path) -> io::Result<u64> {
 
 /// What this process may have; `None` is without a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct SystemLimits {
     pub open_files: Option<u64>,
     /// Processes and threads of this user.
     pub processes: Option<u64>,
@@ -53,12 +53,12 @@ pub struct Limits {
 
 /// The soft limits of this process.
 #[must_use]
-pub fn limits() -> Limits {
+pub fn system_limits() -> SystemLimits {
     let soft = |resource| match getrlimit(resource) {
         Ok((soft, _)) if soft != RLIM_INFINITY => Some(soft),
         _ => None,
     };
-    Limits { open_files: soft(Resource::RLIMIT_NOFILE), processes: soft(Resource::RLIMIT_NPROC) }
+    SystemLimits { open_files: soft(Resource::RLIMIT_NOFILE), processes: soft(Resource::RLIMIT_NPROC) }
 }
 
 /// Whether there is a process of this number, whoever's it is.

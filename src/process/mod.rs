@@ -1,14 +1,25 @@
 //! Worker processes: started in a process group of their own, read line by line, killed as a group, always
 //! reaped. Enter at [`Process::spawn`]. What lines mean is not known here.
 
+mod limits;
 mod lines;
+mod log;
 mod machine;
+mod memory;
+mod proc;
+mod program;
+mod survivors;
+mod watch;
 
 use std::{
     ffi::OsString,
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,17 +28,23 @@ use nix::{
     unistd::{Pid, getpgrp},
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     process::{Child, ChildStdin, Command},
     sync::mpsc,
 };
 
 use sweep_wire::{FromWorker, ToWorker};
 
-pub use machine::{Limits, Running, allowed_cores, free_space, is_alive, limits, running, user};
+pub use limits::{Limits, settle};
+pub use machine::{Running, SystemLimits, allowed_cores, free_space, is_alive, running, system_limits, user};
+pub use memory::{Oom, oom_in};
+pub use proc::start_time;
+pub use program::{Launch, Program};
+pub use survivors::{Stray, WORKER_OF, end_strays, end_survivors, orphans, subreaper};
+pub use watch::{Reaped, Watch, Woken};
 
-/// The most of a worker's standard error that is kept, in bytes; the rest is read and dropped.
-const MAX_LOG: u64 = 4 << 20;
+use log::Log;
+
 /// How long output may stay open after its process ended: a grandchild holds it.
 const AFTER_EXIT: Duration = Duration::from_millis(500);
 
@@ -45,8 +62,35 @@ pub enum Output {
     Said(FromWorker),
     /// A line that is no message, or too long.
     Nonsense(String),
-    /// The last output of a process, after everything it said; the text says how it ended.
-    Exited(String),
+    /// The last output of a process, after everything it said.
+    Exited(Exit),
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exit {
+    /// Such as `exit code 3` or `killed by SIGSEGV`.
+    pub how: String,
+    /// The memory that ran out, where that is known to have ended it.
+    pub oom: Option<Oom>,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.how)?;
+        self.oom.map_or(Ok(()), |oom| write!(formatter, ", {}", oom.name()))
+    }
+}
+
+/// How a process is started.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Where its standard error goes until [`Process::log_to`] says otherwise; made once there is something to keep.
+    pub log: PathBuf,
+    /// Variables beside those of this process.
+    pub environment: Vec<(String, OsString)>,
+    /// What `sweep worker` holds itself to; another program finds them in its environment.
+    pub limits: Limits,
 }
 
 /// A running process. Dropping it closes its standard input and leaves it to end by itself.
@@ -54,47 +98,85 @@ pub enum Output {
 pub struct Process {
     pub pid: u32,
     inbox: Option<mpsc::UnboundedSender<ToWorker>>,
+    log: Arc<Log>,
+    /// This process killed it.
+    killed: Arc<AtomicBool>,
 }
 
 impl Process {
-    /// Starts a program; `tell` gets its output and, last, its end. Its standard error goes to the file `log`.
+    /// Starts a program; `tell` gets its output and, last, its end. A worker ends with the thread that calls this, so
+    /// that should be one that lives as long as the scheduler.
     ///
     /// # Errors
-    /// The program cannot be started or the log not be written.
+    /// The program cannot be started.
     pub fn spawn<F>(
         command: &[OsString],
-        log: &Path,
+        setup: &Setup,
         mut tell: impl FnMut(Output) -> F + Send + 'static,
     ) -> io::Result<Self>
     where
         F: Future<Output = ()> + Send,
     {
         let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-        let file = LogFile { path: log.to_path_buf(), file: None };
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(arguments)
+            .envs(setup.environment.iter().map(|(name, value)| (name, value)))
+            .env(limits::VARIABLE, setup.limits.told()?)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()?;
+            .process_group(0);
+        let kills = memory::kills();
+        let mut child = start(&mut command)?;
         let pid = child.id().ok_or(io::ErrorKind::NotFound)?;
         let missing = || io::Error::from(io::ErrorKind::BrokenPipe);
         let stdin = child.stdin.take().ok_or_else(missing)?;
         let stdout = child.stdout.take().ok_or_else(missing)?;
         let stderr = child.stderr.take().ok_or_else(missing)?;
+        let log = Arc::new(Log::new(stderr, setup.log.clone())?);
+        let killed = Arc::new(AtomicBool::new(false));
         let (inbox, outbox) = mpsc::unbounded_channel();
         tokio::spawn(write_messages(stdin, outbox));
+        let process = Self { pid, inbox: Some(inbox), log: log.clone(), killed: killed.clone() };
         tokio::spawn(async move {
-            let how = {
+            let (status, leaked) = {
                 let reading = async {
-                    tokio::join!(lines::read(stdout, &mut tell), keep_log(stderr, file));
+                    tokio::join!(lines::read(stdout, &mut tell), log.run());
                 };
                 reap(&mut child, pid, reading).await
             };
-            tell(Output::Exited(how)).await;
+            let last_words = || oom_in(&log.tail());
+            let oom = match &status {
+                Ok(status) if !status.success() && !killed.load(Ordering::SeqCst) => {
+                    if program::killed_for_memory(*status, kills) {
+                        Some(Oom::Host)
+                    } else {
+                        last_words()
+                    }
+                }
+                _ => None,
+            };
+            let how = match status {
+                Ok(status) => describe(status),
+                Err(error) => format!("it could not be waited for: {error}"),
+            };
+            let how = if leaked { format!("{how}, leaving a process of its own behind") } else { how };
+            tell(Output::Exited(Exit { how, oom })).await;
         });
-        Ok(Self { pid, inbox: Some(inbox) })
+        Ok(process)
+    }
+
+    /// Keeps its standard error in another file from here on. What was written before is in the old one, so this is
+    /// to be called between an answer and the next question.
+    pub fn log_to(&self, path: &Path) {
+        self.log.switch(path.to_path_buf());
+    }
+
+    /// What the end of its standard error, since the last [`Self::log_to`], says about memory.
+    #[must_use]
+    pub fn oom_in_log(&self) -> Option<Oom> {
+        oom_in(&self.log.tail())
     }
 
     /// Queues a message; one to a process that has ended is lost, and its end is told anyway.
@@ -112,6 +194,7 @@ impl Process {
 
     /// KILL to the whole group.
     pub fn kill(&self) {
+        self.killed.store(true, Ordering::SeqCst);
         kill_group(self.pid);
     }
 }
@@ -144,19 +227,38 @@ fn kill_group(pid: u32) {
     let _ = killpg(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
 }
 
-/// Waits for the process and for its output to close; whoever of its group is left then is killed.
-async fn reap(child: &mut Child, pid: u32, reading: impl Future<Output = ()>) -> String {
+/// Starts a child that [`orphans`] is not to reap.
+fn start(command: &mut Command) -> io::Result<Child> {
+    let mut awaited = survivors::awaited();
+    let child = command.spawn().map_err(start_error)?;
+    awaited.extend(child.id());
+    Ok(child)
+}
+
+/// Says what the system means where it has no room for another process.
+fn start_error(error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::WouldBlock {
+        return error;
+    }
+    let limits = "`ulimit -u`, the cgroup's `pids.max` and `kernel.pid_max` are what can be raised";
+    io::Error::new(error.kind(), format!("there are as many processes as are allowed: {limits}"))
+}
+
+/// Waits for the process and for its output to close; whoever of its group is left then is killed. Says whether
+/// somebody else kept the output open.
+async fn reap(
+    child: &mut Child,
+    pid: u32,
+    reading: impl Future<Output = ()>,
+) -> (io::Result<ExitStatus>, bool) {
     tokio::pin!(reading);
     let (status, leaked) = tokio::select! {
         () = &mut reading => (child.wait().await, false),
         status = child.wait() => (status, tokio::time::timeout(AFTER_EXIT, &mut reading).await.is_err()),
     };
+    survivors::awaited().remove(&pid);
     kill_group(pid);
-    let how = match status {
-        Ok(status) => describe(status),
-        Err(error) => format!("it could not be waited for: {error}"),
-    };
-    if leaked { format!("{how}, leaving a process of its own behind") } else { how }
+    (status, leaked)
 }
 
 fn describe(status: ExitStatus) -> String {
@@ -178,38 +280,5 @@ async fn write_messages(mut stdin: ChildStdin, mut outbox: mpsc::UnboundedReceiv
         if stdin.write_all(&line).await.is_err() {
             return; // it reads no more; its end will be told
         }
-    }
-}
-
-/// A log that exists once something was written to it.
-struct LogFile {
-    path: PathBuf,
-    file: Option<tokio::fs::File>,
-}
-
-impl LogFile {
-    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.file.is_none() {
-            self.file = Some(tokio::fs::File::create(&self.path).await?);
-        }
-        match &mut self.file {
-            Some(file) => file.write_all(bytes).await,
-            None => Ok(()),
-        }
-    }
-}
-
-async fn keep_log(mut stderr: impl AsyncRead + Unpin, mut log: LogFile) {
-    let mut room = MAX_LOG;
-    let mut buffer = vec![0; 16 << 10];
-    while let Ok(count @ 1..) = stderr.read(&mut buffer).await {
-        let kept = count.min(usize::try_from(room).unwrap_or(usize::MAX));
-        room -= kept as u64;
-        if kept > 0 && log.write(&buffer[..kept]).await.is_err() {
-            room = 0; // a full disk: go on draining, so that the worker does not block
-        }
-    }
-    if let Some(file) = &mut log.file {
-        let _ = file.flush().await;
     }
 }

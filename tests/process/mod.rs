@@ -1,29 +1,24 @@
 //! Real processes, real signals: shell one-liners that speak the protocol, flood, hang, lie or die.
 
-use std::{
-    ffi::OsString,
-    fs,
-    path::Path,
-    time::{Duration, Instant},
-};
+mod limits;
+mod logs;
+mod programs;
+mod reports;
+mod support;
+mod survivors;
 
-use sweep::process::{Output, Process};
+use std::{fs, path::Path};
+
+use sweep::process::{Output, Process, Setup};
 use sweep_wire::{FromWorker, MAX_LINE};
 use tokio::sync::mpsc;
 
+use support::{LIMIT, gone, number_in, start_with};
+
 const HELLO: &str = r#"echo '{"type":"hello","protocol":1,"worker":"sh","pid":1}'"#;
 
-fn shell(script: &str) -> Vec<OsString> {
-    vec!["sh".into(), "-c".into(), script.into()]
-}
-
 fn start(script: &str, log: &Path) -> (Process, mpsc::Receiver<Output>) {
-    let (tell, outputs) = mpsc::channel(16);
-    let process = Process::spawn(&shell(script), log, move |output| {
-        let tell = tell.clone();
-        async move { drop(tell.send(output).await) }
-    });
-    (process.unwrap(), outputs)
+    start_with(script, &Setup { log: log.to_path_buf(), ..Setup::default() })
 }
 
 /// Everything a script says until its end, which must come within ten seconds.
@@ -37,14 +32,14 @@ async fn all(script: &str) -> (Vec<Output>, String) {
             said.push(output);
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), collect).await.unwrap();
+    tokio::time::timeout(LIMIT, collect).await.unwrap();
     drop(process);
     (said, fs::read_to_string(&log).unwrap_or_default())
 }
 
 fn exited(output: &Output) -> &str {
     match output {
-        Output::Exited(how) => how,
+        Output::Exited(exit) => &exit.how,
         other => panic!("{other:?}"),
     }
 }
@@ -90,20 +85,10 @@ async fn a_kill_takes_the_whole_group() {
     let script = format!("{HELLO}; sleep 60 & echo $! > {}; wait", child.display());
     let (process, mut outputs) = start(&script, &dir.path().join("log"));
     assert!(matches!(outputs.recv().await, Some(Output::Said(_))));
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let pid = loop {
-        match fs::read_to_string(&child).unwrap_or_default().trim().parse::<u32>() {
-            Ok(pid) => break pid,
-            Err(_) => assert!(Instant::now() < deadline),
-        }
-        tokio::task::yield_now().await;
-    };
+    let pid = number_in(&child).await;
     process.kill();
     assert_eq!(exited(&outputs.recv().await.unwrap()), "killed by SIGKILL");
-    while alive(pid) {
-        assert!(Instant::now() < deadline, "the grandchild lives");
-        tokio::task::yield_now().await;
-    }
+    gone(pid).await;
 }
 
 #[tokio::test]
@@ -112,23 +97,6 @@ async fn a_grandchild_that_keeps_the_output_open_is_noticed_and_killed() {
     let child = dir.path().join("child");
     let (said, _) = all(&format!("sleep 60 & echo $! > {}; exit 0", child.display())).await;
     assert_eq!(exited(&said[0]), "exit code 0, leaving a process of its own behind");
-    let pid: u32 = fs::read_to_string(&child).unwrap().trim().parse().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while alive(pid) {
-        assert!(Instant::now() < deadline, "the grandchild lives");
-        tokio::task::yield_now().await;
-    }
-}
-
-#[tokio::test]
-async fn the_log_is_capped_and_the_process_not_held_up() {
-    let (said, log) = all("head -c 6000000 /dev/zero | tr '\\0' a >&2").await;
-    assert_eq!(exited(&said[0]), "exit code 0");
-    assert_eq!(log.len(), 4 << 20);
-}
-
-/// Whether a process exists and is not just waiting to be reaped by its parent.
-fn alive(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+    let pid = number_in(&child).await;
+    gone(pid).await;
 }

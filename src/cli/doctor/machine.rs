@@ -25,7 +25,7 @@ pub(super) fn open_files(here: &Here) -> Finding {
     let workers = here.slots.workers;
     let needed = FILES_EACH * u64::from(workers) + FILES;
     let needs = format!("{} need about {needed}", count(workers, "worker"));
-    match process::limits().open_files {
+    match process::system_limits().open_files {
         Some(limit) if limit < needed => Finding::problem(
             format!("a process may have {limit}; {needs}"),
             format!("`ulimit -n {needed}` before `sweep`, or fewer workers by `resources: {{workers: …}}`"),
@@ -39,7 +39,7 @@ pub(super) fn processes(here: &Here) -> Finding {
     let slots = here.slots;
     let needed = u64::from(slots.workers) * (u64::from(slots.threads) + THREADS_EACH) + THREADS;
     let needs = format!("a sweep needs about {needed}, threads included");
-    match process::limits().processes {
+    match process::system_limits().processes {
         // The system does not hold its administrator to it.
         Some(limit) if limit < needed && process::user() != 0 => Finding::warning(
             format!("this user may have {limit}; {needs}"),
