@@ -3,6 +3,7 @@
 mod limits;
 mod logs;
 mod programs;
+mod python;
 mod reports;
 mod support;
 mod survivors;
