@@ -4,8 +4,9 @@
 //! # Code map
 //!
 //! Data flows one way: a YAML file becomes a [`spec::Spec`], with what a worker finds out about model and data
-//! a [`plan::Plan`], which [`daemon`] hands to the [`engine`]; what the engine decides is kept by [`store`] and
-//! done by [`executor`]; [`report`] turns what the store holds into tables. Start reading at [`cli`]'s `run`.
+//! a [`plan::Plan`], which [`daemon`] keeps in the [`store`] and hands to the [`engine`]; what the engine decides is kept
+//! by the store and done by [`executor`]; [`report`] turns what the store holds into tables. Start reading at [`cli`]'s
+//! `run`.
 //!
 //! - [`cli`]: one file per verb: arguments → call → render. The only room that knows clap, standard output or
 //!   the environment. Must never decide anything about trials.
@@ -14,9 +15,12 @@
 //! - [`schedule`]: (step, total) → learning rate, one file per family. Pure; must never know of sweeps.
 //! - [`plan`]: `Spec` and facts → trials with keys and rate tables. Pure; must never look at the store.
 //! - [`engine`]: the scheduler as a state machine. Pure; must never read a clock or do what it decides.
-//! - [`daemon`]: the one loop that waits, steps the engine, commits, applies. Must never decide.
-//! - [`executor`]: where attempts run; turns actions into processes and their output into events.
-//! - [`process`]: process groups, signals, reaping, line framing. The only room that names nix.
+//! - [`daemon`]: the one loop that waits, steps the engine, commits, applies; the socket through which commands reach
+//!   it, and their side of it. Must never decide.
+//! - [`executor`]: where attempts run; turns actions into processes and their output into events. Must never write
+//!   the store.
+//! - [`process`]: process groups, limits, signals, reaping, line framing. The only room that names nix. Must never know
+//!   what a message means.
 //! - [`runner`]: the worker for programs of the user's own, single-threaded. Must never know what a result means.
 //! - [`device`]: what can be leased: processor cores and GPUs, as the system, NVML and the variables for GPUs say.
 //!   The only room that names NVML. Must never know of trials.

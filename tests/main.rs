@@ -5,7 +5,6 @@
 mod cli;
 mod process;
 mod scheduler;
-mod sim;
 mod store;
 mod tidy;
 mod train;

@@ -9,8 +9,8 @@ use sweep_trainer::{ArrayInspection, DataInspection, SetInspection, inspect_data
 use super::{
     Failure, Global, OutputMode,
     failure::{print, say},
+    prepare::read_spec,
     results::look,
-    run::read_spec,
 };
 use crate::{
     report::{self, Format, Look, escape},

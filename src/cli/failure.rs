@@ -53,7 +53,8 @@ impl From<SchedulerError> for Failure {
     fn from(error: SchedulerError) -> Self {
         match error {
             SchedulerError::Store(error) => error.into(),
-            error @ SchedulerError::Home(_) => Self::internal(error),
+            SchedulerError::Spec(error) => error.into(),
+            error @ (SchedulerError::Home(_) | SchedulerError::Busy) => Self::internal(error),
         }
     }
 }

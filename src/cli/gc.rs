@@ -11,12 +11,14 @@ use serde_json::json;
 
 use super::{Failure, Global, OutputMode, failure::print};
 use crate::{
+    daemon::open_store,
     executor::{CHECKPOINTS, TABLES},
-    process,
     report::bytes,
-    store::{Garbage, Store},
+    store::Garbage,
 };
 
+/// What a program keeps in its trial's folder.
+const PROGRAM: &str = "program";
 /// How long logs stay.
 const LOGS: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -39,7 +41,7 @@ struct Kind {
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     // A home without a store has nothing to collect; a scheduler at work has the store's lock.
     crate::store::open_reader(&global.home)?;
-    let mut store = Store::open_writer_on(&global.home, process::file_system)?;
+    let mut store = open_store(&global.home)?;
     let garbage = store.garbage(args.keep_best)?;
     let kinds = [
         Kind { name: "checkpoints and weights", files: unneeded(&global.home, &garbage) },
@@ -54,9 +56,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
                 Failure::internal(format!("`{}` cannot be deleted: {error}", path.display()))
             })?;
         }
-        for folder in entries(&global.home.join(CHECKPOINTS)) {
-            let _ = fs::remove_dir(folder); // only if it is empty
-        }
+        entries(&global.home.join(CHECKPOINTS)).iter().for_each(|folder| remove_empty(folder));
     }
     match global.output_mode {
         OutputMode::Quiet => {}
@@ -94,8 +94,24 @@ fn unneeded(home: &Path, garbage: &Garbage) -> Vec<(PathBuf, u64)> {
             trial.zip(name).is_some_and(|file| garbage.needed.contains(&file))
         };
         files.extend(entries(&folder).into_iter().filter(|path| !needed(path)));
+        if trial.is_none_or(|trial| !garbage.waiting.contains(&trial)) {
+            files.extend(inside(&folder.join(PROGRAM)));
+        }
     }
     sized(files)
+}
+
+/// Everything in a folder and its folders, what is deepest first.
+fn inside(folder: &Path) -> Vec<PathBuf> {
+    let is_folder = |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    let entries = entries(folder).into_iter();
+    entries.flat_map(|path| if is_folder(&path) { inside(&path) } else { vec![path] }).collect()
+}
+
+/// Removes a folder with all that is only folders.
+fn remove_empty(folder: &Path) {
+    entries(folder).iter().for_each(|path| remove_empty(path));
+    let _ = fs::remove_dir(folder); // only if it is an empty folder
 }
 
 /// Rate tables of no trial.

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::spec::{ProgramWork, SpecError};
+use crate::spec::{ProgramWork, SpecError, Word};
 
 /// The most files that are read.
 const MAX_FILES: usize = 100_000;
@@ -21,6 +21,14 @@ const MAX_DEPTH: usize = 100;
 /// # Errors
 /// Something cannot be read, at its place in the spec, which is `text` from `file`.
 pub(super) fn hash(program: &ProgramWork, text: &str, file: &Path) -> Result<String, SpecError> {
+    let named = program.command.iter().find_map(|word| match word {
+        Word::Program(path) => Some(path),
+        _ => None,
+    });
+    if let Some(path) = named.map(|path| program.folder.join(path)).filter(|path| !path.is_file()) {
+        let fault = Fault::new(&path, "is not there").hint("paths are relative to the spec's folder");
+        return Err(SpecError::at(file, text, "program", fault.message, fault.hint));
+    }
     let Some(inputs) = &program.inputs else { return Ok(String::new()) };
     let mut listed: Vec<(usize, &PathBuf)> = inputs.iter().enumerate().collect();
     listed.sort_by_key(|(_, path)| *path);

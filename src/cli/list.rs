@@ -31,7 +31,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
             json!(sweep.sweep),
             json!(sweep.name),
             json!(sweep.created),
-            json!(state(counts, is_scheduled)),
+            json!(state(&sweep.state, counts, is_scheduled)),
             json!(counts.trials),
             json!(counts.done),
             json!(counts.diverged),
@@ -50,13 +50,13 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a sweep is up to. Trials that run or wait do so only while a scheduler is there.
-fn state(counts: Counts, is_scheduled: bool) -> &'static str {
-    match (counts.queued + counts.running, is_scheduled) {
-        (0, _) if counts.failed > 0 => "failed",
-        (0, _) => "done",
-        (_, false) => "interrupted",
-        (_, true) if counts.running > 0 => "running",
-        (_, true) => "waiting",
+/// What a sweep is up to. One that is open gets on only while a scheduler is there.
+fn state(state: &str, counts: Counts, is_scheduled: bool) -> &str {
+    match state {
+        "open" if !is_scheduled => "interrupted",
+        "open" if counts.running > 0 => "running",
+        "open" => "waiting",
+        "done" if counts.failed > 0 => "failed",
+        state => state,
     }
 }

@@ -1,7 +1,10 @@
 //! The command line: one file per verb, each arguments → call → render. Data goes to standard output,
 //! everything else to standard error.
 
+mod ask;
 mod completions;
+mod control;
+mod daemon;
 mod data;
 mod devices;
 mod doctor;
@@ -10,15 +13,20 @@ mod failure;
 mod gc;
 mod inputs;
 mod list;
+mod logs;
 mod model;
+mod prepare;
 mod progress;
 mod results;
 mod run;
 mod runtime;
 mod show;
 mod sql;
+mod submit;
 mod trials;
 mod unit;
+mod watch;
+mod why;
 mod worker;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -85,6 +93,27 @@ impl Global {
 enum Command {
     /// Train every trial of a spec that has no result yet, then print the schedule × budget table
     Run(run::Args),
+    /// Hand a spec to the daemon and leave it there
+    Submit(submit::Args),
+    /// Show how far a sweep is until it is over
+    Watch(watch::Args),
+    /// Wait until a sweep is over; the exit code says how it ended
+    Wait(watch::WaitArgs),
+    /// Stop a sweep for good; running its spec again goes on where it was
+    Cancel(control::Args),
+    /// Start no more trials of a sweep for now
+    Pause(control::PauseArgs),
+    /// Go on with a paused sweep
+    Resume(control::Args),
+    /// Try failed trials again
+    Retry(control::RetryArgs),
+    /// What a trial waits for, who stopped it, why it was tried again
+    Why(why::Args),
+    /// What a trial's attempts printed
+    Logs(logs::Args),
+    /// A scheduler that stays: start it, stop it, ask how it is
+    #[command(subcommand)]
+    Daemon(daemon::Args),
     /// The schedule × budget table of a sweep
     Results(results::Args),
     /// The trials of a sweep
@@ -122,6 +151,16 @@ pub fn main() -> ExitCode {
     let Cli { global, command } = Cli::parse();
     let result = match command {
         Command::Run(args) => run::run(&global, &args),
+        Command::Submit(args) => submit::run(&global, &args),
+        Command::Watch(args) => watch::run(&global, &args),
+        Command::Wait(args) => watch::wait(&global, &args),
+        Command::Cancel(args) => control::cancel(&global, &args),
+        Command::Pause(args) => control::pause(&global, &args),
+        Command::Resume(args) => control::resume(&global, &args),
+        Command::Retry(args) => control::retry(&global, &args),
+        Command::Why(args) => why::run(&global, &args),
+        Command::Logs(args) => logs::run(&global, &args),
+        Command::Daemon(args) => daemon::run(&global, &args),
         Command::Results(args) => results::run(&global, &args),
         Command::Trials(args) => trials::run(&global, &args),
         Command::Show(args) => show::run(&global, &args),

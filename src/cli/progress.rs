@@ -1,7 +1,6 @@
 //! What a running sweep looks like: bars on a terminal, a line now and then elsewhere.
 
 use std::{
-    collections::HashMap,
     io::IsTerminal,
     time::{Duration, Instant},
 };
@@ -10,21 +9,28 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::failure::say;
 use crate::{
-    engine::{Running, State, TrialId},
+    daemon::protocol::{Attempting, Snapshot},
     report::{escape, seconds},
 };
 
 /// How often a line is printed where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
+/// Workers that have a bar of their own.
+const MAX_BARS: usize = 16;
+
+/// How long a sweep waits before that is explained.
+const EXPLAIN_AFTER: Duration = Duration::from_secs(2);
+
 /// No pace is derived from less than this.
 const PACE_AFTER: Duration = Duration::from_secs(3);
 
-/// Watches one run.
+/// Watches one sweep.
 pub(super) struct Progress {
-    labels: HashMap<TrialId, (String, u64)>,
-    trials: u64,
-    steps: u64,
+    /// Whether it was said that the sweep is paused.
+    paused: bool,
+    /// What it waits for, since when, and whether that was said.
+    waits: Option<(String, Instant, bool)>,
     /// When the first steps were seen, and how many: what comes before them is loading.
     first: Option<(Instant, u64)>,
     /// Whether the first estimate was given.
@@ -39,68 +45,95 @@ enum View {
 }
 
 impl Progress {
-    /// For these trials, each with a label and its steps; `silent` shows nothing but what is told.
-    pub(super) fn new(labels: HashMap<TrialId, (String, u64)>, workers: u32, silent: bool) -> Self {
-        let trials = labels.len() as u64;
-        let steps = labels.values().map(|(_, steps)| steps).sum();
+    /// `silent` shows nothing but what is told.
+    pub(super) fn new(silent: bool) -> Self {
         let view = if silent {
             View::Silent
         } else if std::io::stderr().is_terminal() {
-            bars(steps, workers)
+            bars()
         } else {
             View::Lines { last: Instant::now(), ended: 0 }
         };
-        Self { labels, trials, steps, first: None, estimated: false, view }
+        Self { paused: false, waits: None, first: None, estimated: false, view }
     }
 
-    /// Shows where the run is.
-    pub(super) fn show(&mut self, state: &State, told: &[String]) {
-        for line in told {
+    /// Shows where the sweep is.
+    pub(super) fn show(&mut self, snapshot: &Snapshot) {
+        for line in &snapshot.told {
             self.tell(line);
         }
-        let counts = state.counts;
-        let ended = counts.done + counts.diverged + counts.failed;
-        let done = counts.steps + state.running().map(|(_, running)| running.step).sum::<u64>();
-        let left = self.left(done);
+        if snapshot.state == "over" {
+            return;
+        }
+        let paused = snapshot.state == "paused";
+        if paused != std::mem::replace(&mut self.paused, paused) && !matches!(self.view, View::Silent) {
+            self.tell(if paused {
+                "the sweep is paused; `sweep resume` lets it go on"
+            } else {
+                "the sweep goes on"
+            });
+        }
+        self.explain(snapshot.waits.as_deref().filter(|_| !paused));
+        let (ended, done) = (snapshot.ended(), snapshot.steps_made);
+        let left = self.left(done, snapshot.steps);
         if let (Some(left), false) = (left, self.estimated) {
             self.estimated = true;
-            self.announce(left, state);
+            self.announce(left, snapshot);
         }
         match &mut self.view {
             View::Silent => {}
             View::Lines { last, ended: before } => {
-                if ended == self.trials
+                if ended == snapshot.trials
                     || *before == ended && last.elapsed() < LINE_EVERY
                     || last.elapsed() < LINE_EVERY / 5
                 {
                     return;
                 }
                 (*last, *before) = (Instant::now(), ended);
-                let share = 100 * done / self.steps.max(1);
+                let share = 100 * done / snapshot.steps.max(1);
                 let left = left
                     .map_or(String::new(), |left| format!(", about {} left", seconds(left.as_secs_f64())));
-                say(&format!("{ended} of {} trials, {share}% of the steps{left}", self.trials));
+                say(&format!("{ended} of {} trials, {share}% of the steps{left}", snapshot.trials));
             }
-            View::Bars { sweep, workers, .. } => {
+            View::Bars { all, sweep, workers } => {
+                sweep.set_length(snapshot.steps);
                 sweep.set_position(done);
                 let left = left
                     .map_or(String::new(), |left| format!(" · about {} left", seconds(left.as_secs_f64())));
-                sweep.set_message(format!("{ended} of {} trials{left}", self.trials));
-                let mut running: Vec<_> = vec![None; workers.len()];
-                state.running().for_each(|(slot, attempt)| running[slot as usize] = Some(attempt));
-                for (bar, running) in workers.iter().zip(running) {
-                    worker(bar, running, &self.labels);
+                sweep.set_message(format!("{ended} of {} trials{left}", snapshot.trials));
+                let slots =
+                    snapshot.running.iter().map(|running| running.slot as usize + 1).max().unwrap_or(0);
+                while workers.len() < slots.min(MAX_BARS) {
+                    workers.push(worker_bar(all, workers.len() + 1));
+                }
+                for (slot, bar) in workers.iter().enumerate() {
+                    worker(bar, snapshot.running.iter().find(|running| running.slot as usize == slot));
                 }
             }
         }
     }
 
+    /// Says what the sweep waits for, once it has waited for it a while.
+    fn explain(&mut self, waits: Option<&str>) {
+        let Some(waits) = waits else { return self.waits = None };
+        match &mut self.waits {
+            Some((known, since, said)) if known == waits => {
+                if since.elapsed() >= EXPLAIN_AFTER && !std::mem::replace(said, true) {
+                    let line = format!("nothing runs yet: {waits}");
+                    self.tell(&line);
+                }
+            }
+            other => *other = Some((waits.to_owned(), Instant::now(), false)),
+        }
+    }
+
     /// The first estimate, which stays on the screen.
-    fn announce(&self, left: Duration, state: &State) {
-        let step_ms = state.running().find_map(|(_, running)| running.step_ms);
+    fn announce(&self, left: Duration, snapshot: &Snapshot) {
+        let step_ms = snapshot.running.iter().find_map(|running| running.step_ms);
         if let (Some(ms), false) = (step_ms, matches!(self.view, View::Silent)) {
             let left = seconds(left.as_secs_f64());
-            self.tell(&format!("{ms:.0} ms a step in each worker: about {left} left"));
+            let digits = if ms < 10.0 { 1 } else { 0 };
+            self.tell(&format!("{ms:.digits$} ms a step in each worker: about {left} left"));
         }
     }
 
@@ -112,7 +145,7 @@ impl Progress {
         }
     }
 
-    fn tell(&self, line: &str) {
+    pub(super) fn tell(&self, line: &str) {
         match &self.view {
             View::Bars { all, .. } => drop(all.println(escape(line))),
             View::Silent | View::Lines { .. } => say(line),
@@ -120,7 +153,7 @@ impl Progress {
     }
 
     /// How long the rest takes at the pace so far, once there is a pace.
-    fn left(&mut self, done: u64) -> Option<Duration> {
+    fn left(&mut self, done: u64, steps: u64) -> Option<Duration> {
         let (since, before) = match self.first {
             Some(first) => first,
             None if done > 0 => *self.first.insert((Instant::now(), done)),
@@ -131,42 +164,44 @@ impl Progress {
         if done <= before || elapsed < PACE_AFTER {
             return None;
         }
-        let rest = self.steps.saturating_sub(done) as f64 / (done - before) as f64;
-        Some(elapsed.mul_f64(rest))
+        let rest = steps.saturating_sub(done) as f64 / (done - before) as f64;
+        // Rounded up to a second: less is no forecast.
+        Some(elapsed.mul_f64(rest).max(Duration::from_secs(1)))
     }
 }
 
-fn bars(steps: u64, workers: u32) -> View {
-    let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-    let style = |template: &str| {
-        ProgressStyle::with_template(template).expect("the template is valid").progress_chars("━╸─")
-    };
-    let sweep = all.add(ProgressBar::new(steps));
-    sweep.set_style(style("sweep     {bar:20} {percent:>3}%  {wide_msg}"));
-    let workers = (1..=workers)
-        .map(|number| {
-            let bar = all.add(ProgressBar::new(1));
-            bar.set_prefix(format!("worker {number}"));
-            bar.set_style(style("{prefix:<9} {bar:20} {percent:>3}%  {wide_msg}"));
-            bar
-        })
-        .collect();
-    View::Bars { all, sweep, workers }
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is valid").progress_chars("━╸─")
 }
 
-fn worker(bar: &ProgressBar, running: Option<&Running>, labels: &HashMap<TrialId, (String, u64)>) {
+fn bars() -> View {
+    let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+    let sweep = all.add(ProgressBar::new(1));
+    sweep.set_style(style("sweep     {bar:20} {percent:>3}%  {wide_msg}"));
+    View::Bars { all, sweep, workers: Vec::new() }
+}
+
+fn worker_bar(all: &MultiProgress, number: usize) -> ProgressBar {
+    let bar = all.add(ProgressBar::new(1));
+    bar.set_prefix(format!("worker {number}"));
+    bar.set_style(style("{prefix:<9} {bar:20} {percent:>3}%  {wide_msg}"));
+    bar
+}
+
+fn worker(bar: &ProgressBar, running: Option<&Attempting>) {
     let Some(running) = running else {
         bar.set_position(0);
         bar.set_message("—");
         return;
     };
-    let (label, steps) = labels.get(&running.trial).cloned().unwrap_or_default();
-    bar.set_length(steps);
+    bar.set_length(running.steps);
     bar.set_position(running.step);
     let numbers = match (running.loss, running.learning_rate) {
         (Some(loss), Some(rate)) => format!("loss {loss:.3} · rate {rate:.4}"),
+        (Some(loss), None) => format!("loss {loss:.3}"),
+        _ if running.step > 0 => format!("step {}", running.step),
         _ => "starting".to_owned(),
     };
     // The numbers first: a narrow terminal cuts the end.
-    bar.set_message(format!("{numbers} · {label}"));
+    bar.set_message(format!("{numbers} · {}", running.label));
 }

@@ -35,8 +35,9 @@ pub(super) fn print_sweep(global: &Global, sweep: SweepId) -> Result<u64, Failur
 }
 
 fn render(global: &Global, reader: &Reader, sweep: &SweepRow, format: Format) -> Result<String, Failure> {
-    let results = Results::new(sweep, &reader.outcomes(sweep.sweep)?);
-    let totals = Totals::new(sweep.counts, &reader.spans(sweep.sweep)?);
+    let outcomes = reader.outcomes(sweep.sweep)?;
+    let results = Results::new(sweep, &outcomes);
+    let totals = Totals::new(sweep, &reader.spans(&outcomes)?);
     Ok(match format {
         Format::Table => report::matrix(&results, &totals, look(global)),
         Format::Markdown => report::matrix_markdown(&results, &totals),

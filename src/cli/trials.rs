@@ -42,7 +42,8 @@ fn condition(text: &str) -> Result<(String, String), String> {
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let reader = store::open_reader(&global.home)?;
-    let mut table = reader.trials(reader.find(&args.sweep)?.sweep)?;
+    let is_start = args.conditions.is_empty() && args.sort.is_none();
+    let mut table = reader.trials(reader.find(&args.sweep)?.sweep, args.limit.filter(|_| is_start))?;
     for (column, value) in &args.conditions {
         table.keep(column, value)?;
     }

@@ -15,7 +15,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    if let Some(warning) = process::settle().map_err(Failure::internal)? {
+    if let Some(warning) = process::settle(args.programs).map_err(Failure::internal)? {
         say(&warning);
     }
     if args.programs {

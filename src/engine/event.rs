@@ -2,7 +2,7 @@
 
 use sweep_wire::{Attempt, FromWorker};
 
-use super::{Record, TrialId};
+use super::{Before, GpuSeen, Lease, Need, Over, Record, SweepId, Terms, TrialId};
 
 /// One worker process: the slot it sits in and a number that only grows, so that what an earlier process in
 /// the same slot still has to say is recognised.
@@ -21,12 +21,26 @@ pub struct Submitted {
     pub checkpoints: Vec<u64>,
 }
 
+/// How a worker's process ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Exit {
+    pub how: String,
+    /// Whether it ended because memory ran out, the machine's or a device's.
+    pub out_of_memory: bool,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// These trials are to be trained, in this order.
-    Submitted { trials: Vec<Submitted> },
-    /// A process was started for the worker.
-    Spawned { worker: WorkerRef, pid: u32 },
+    /// These trials of a sweep are to be trained, in this order. One that is not over has new terms and goes on.
+    Submitted { sweep: SweepId, terms: Box<Terms>, before: Before, trials: Vec<Submitted> },
+    /// What runs of the sweep is stopped, and nothing of it is started.
+    Cancel { sweep: SweepId, by: String },
+    /// Nothing of the sweep is started; with `stop` what runs is stopped.
+    Pause { sweep: SweepId, by: String, stop: bool },
+    /// The sweep goes on.
+    Resume { sweep: SweepId, by: String },
+    /// A process was started for the worker; `process` tells it from a later one of the same number.
+    Spawned { worker: WorkerRef, pid: u32, process: String },
     /// No process could be started.
     SpawnFailed { worker: WorkerRef, message: String },
     /// A worker said something.
@@ -34,11 +48,15 @@ pub enum Event {
     /// A worker said something that is not a message.
     Nonsense { worker: WorkerRef, problem: String },
     /// The process is gone, and all it had said was delivered.
-    Exited { worker: WorkerRef, how: String },
+    Exited { worker: WorkerRef, exit: Exit },
+    /// The GPUs, all of them, as they are now.
+    Gpus(Vec<GpuSeen>),
     /// Time has passed.
     Tick,
-    /// Start no more trials; the second time, stop those that run.
+    /// Start no more trials; the second time, stop those that run; the third time, kill them.
     Interrupted,
+    /// Stop what runs; the second time, kill it.
+    Terminated,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +65,8 @@ pub enum Action {
     Persist(Record),
     Spawn {
         worker: WorkerRef,
+        need: Need,
+        lease: Lease,
     },
     Assign {
         worker: WorkerRef,
@@ -73,6 +93,14 @@ pub enum Action {
     Kill {
         worker: WorkerRef,
     },
-    /// A line for people, about something out of the ordinary.
-    Tell(String),
+    /// A line for people who follow these sweeps, or any where there are none, about something out of the ordinary.
+    Tell {
+        sweeps: Vec<SweepId>,
+        text: String,
+    },
+    /// The sweep has come to its end.
+    Over {
+        sweep: SweepId,
+        over: Over,
+    },
 }

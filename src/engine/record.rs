@@ -3,6 +3,8 @@
 
 use sweep_wire::{Attempt, Point, Which};
 
+use super::Over;
+
 /// A trial's row in the store.
 pub type TrialId = i64;
 /// A sweep's row in the store.
@@ -12,10 +14,19 @@ pub type Millis = i64;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
-    /// A worker took the trial.
-    AttemptStarted { attempt: Attempt, trial: TrialId, slot: u32, pid: u32, at: Millis },
-    /// The attempt goes on at this step; what earlier attempts measured from there on is void.
-    AttemptBegan { attempt: Attempt, trial: TrialId, step: u64 },
+    /// A worker took the trial. `process` tells its process from a later one of the same number; `share` is what it
+    /// takes of the machine, from 0 to 1.
+    AttemptStarted {
+        attempt: Attempt,
+        trial: TrialId,
+        slot: u32,
+        pid: u32,
+        process: String,
+        share: f64,
+        at: Millis,
+    },
+    /// The attempt goes on at this step; what earlier attempts measured from step `void` on is void.
+    AttemptBegan { attempt: Attempt, trial: TrialId, step: u64, void: u64 },
     /// Values measured by the attempt.
     Points { attempt: Attempt, trial: TrialId, points: Vec<Point> },
     /// The state after `step` updates is on disk.
@@ -34,10 +45,20 @@ pub enum Record {
         train_seconds: f64,
         at: Millis,
     },
+    /// A sweep was paused, goes on or is over.
+    SweepChanged { sweep: SweepId, change: Change, at: Millis },
     /// The trial waits for another attempt.
     TrialQueued { trial: TrialId, at: Millis },
     /// The trial is over.
     TrialEnded { trial: TrialId, end: TrialEnd, at: Millis },
+}
+
+/// What became of a sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    Paused { by: String },
+    Resumed { by: String },
+    Over(Over),
 }
 
 /// How an attempt ended.

@@ -2,12 +2,8 @@
 
 use sweep_wire::{Attempt, FromWorker, PROTOCOL, Progress};
 
-use super::{
-    Action, AttemptEnd, Drain, Event, Millis, Record, Running, Slot, State, Submitted, Trial, WorkerRef,
-};
+use super::{Action, AttemptEnd, Event, Exit, Millis, Phase, Record, Running, State, Worker, WorkerRef};
 
-/// The longest pause before a slot whose worker died is used again.
-const MAX_BACKOFF_MS: Millis = 10_000;
 /// The longest name of a metric, in bytes.
 const MAX_NAME: usize = 100;
 
@@ -17,59 +13,57 @@ impl State {
     pub fn step(&mut self, now: Millis, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         match event {
-            Event::Submitted { trials } => self.on_submitted(trials),
-            Event::Spawned { worker, pid } => self.on_spawned(worker, pid),
-            Event::SpawnFailed { worker, message } => self.on_exited(now, worker, &message, &mut actions),
+            Event::Submitted { sweep, terms, before, trials } => {
+                self.on_submitted((sweep, *terms, before), trials);
+            }
+            Event::Cancel { sweep, by } => self.on_cancel(now, sweep, by, &mut actions),
+            Event::Pause { sweep, by, stop } => self.on_pause(now, sweep, by, stop, &mut actions),
+            Event::Resume { sweep, by } => self.on_resume(now, sweep, by, &mut actions),
+            Event::Spawned { worker, pid, process } => self.on_spawned(worker, pid, process),
+            Event::SpawnFailed { worker, message } => {
+                self.on_exited(now, worker, Exit { how: message, out_of_memory: false }, &mut actions);
+            }
             Event::Said { worker, message } => self.on_said(now, worker, message, &mut actions),
             Event::Nonsense { worker, problem } => self.on_nonsense(now, worker, &problem, &mut actions),
-            Event::Exited { worker, how } => self.on_exited(now, worker, &how, &mut actions),
+            Event::Exited { worker, exit } => self.on_exited(now, worker, exit, &mut actions),
+            Event::Gpus(seen) => self.on_gpus(now, seen, &mut actions),
             Event::Tick => self.on_tick(now, &mut actions),
             Event::Interrupted => self.on_interrupted(now, &mut actions),
+            Event::Terminated => self.on_terminated(now, &mut actions),
         }
         self.schedule(now, &mut actions);
-        if cfg!(debug_assertions) {
+        // Of many trials it would take most of the time; the simulation checks at every size that it tries.
+        if cfg!(debug_assertions) && self.trials.len() <= 1000 {
             self.check();
         }
         actions
     }
 
-    fn on_submitted(&mut self, trials: Vec<Submitted>) {
-        for Submitted { trial, steps, mut checkpoints } in trials {
-            checkpoints.retain(|step| *step < steps);
-            let furthest = checkpoints.last().copied().unwrap_or(0);
-            if self.trials.insert(trial, Trial { steps, failures: 0, checkpoints, furthest }).is_none() {
-                self.queue.push_back(trial);
-            }
-        }
-    }
-
-    fn on_spawned(&mut self, worker: WorkerRef, process: u32) {
-        if self.holds(worker)
-            && let Slot::Starting { pid, .. } = &mut self.slots[worker.slot as usize]
-        {
-            *pid = process;
+    fn on_spawned(&mut self, worker: WorkerRef, pid: u32, process: String) {
+        if let Some(known) = self.workers.get_mut(&worker) {
+            (known.pid, known.process) = (pid, process);
         }
     }
 
     fn on_said(&mut self, now: Millis, worker: WorkerRef, message: FromWorker, actions: &mut Vec<Action>) {
-        if !self.holds(worker) {
+        let Some(known) = self.workers.get_mut(&worker) else {
             self.late_messages += 1;
             return;
-        }
-        let slot = &mut self.slots[worker.slot as usize];
-        if let Slot::Starting { heard, .. } | Slot::Idle { heard, .. } | Slot::Busy { heard, .. } = slot {
-            *heard = now;
-        }
+        };
+        known.heard = now;
         match message {
             FromWorker::Heartbeat => {}
-            FromWorker::Hello { protocol, .. } => match *slot {
-                Slot::Starting { incarnation, pid, heard } if protocol == PROTOCOL => {
-                    *slot = Slot::Idle { incarnation, pid, heard };
+            FromWorker::Hello { protocol, .. } => match known.phase {
+                Phase::Starting { sweep } if protocol == PROTOCOL => {
+                    known.phase = Phase::Idle { since: now };
+                    self.started(sweep);
+                    self.first_work(now, worker, actions);
                 }
-                Slot::Starting { .. } => {
+                Phase::Starting { .. } => {
                     let problem = format!("it speaks protocol {protocol}, not {PROTOCOL}");
                     self.on_nonsense(now, worker, &problem, actions);
                 }
+                Phase::Ending { .. } => {}
                 _ => self.on_nonsense(now, worker, "it said hello twice", actions),
             },
             FromWorker::Facts(_) | FromWorker::Rejected(_) => {
@@ -118,8 +112,12 @@ impl State {
         }
         let logged = points.iter().filter(|point| point.name == "train/loss").map(|point| point.step).max();
         running.last_logged = running.last_logged.max(logged);
-        if step > 0 {
-            self.start_failures = 0;
+        if step > running.first_step {
+            for sweep in &self.trials[&trial].sweeps {
+                if let Some(sweep) = self.sweeps.get_mut(sweep) {
+                    (sweep.start_failures, sweep.last_start_failure) = (0, None);
+                }
+            }
         }
         if !points.is_empty() {
             actions.push(Action::Persist(Record::Points { attempt, trial, points }));
@@ -133,99 +131,65 @@ impl State {
         problem: &str,
         actions: &mut Vec<Action>,
     ) {
-        if !self.holds(worker) {
-            return;
-        }
-        let started = !matches!(self.slots[worker.slot as usize], Slot::Starting { .. });
-        if let Some(running) = self.take_running(worker) {
-            self.fail_attempt(now, &running, format!("the worker was killed: {problem}"), actions);
-        } else if !started {
-            self.count_start_failure(problem, actions);
+        let starting = match self.workers.get(&worker).map(|known| &known.phase) {
+            None | Some(Phase::Ending { .. }) => return,
+            Some(Phase::Starting { sweep }) => Some(*sweep),
+            Some(Phase::Idle { .. } | Phase::Busy(_)) => None,
+        };
+        if let Some(running) = self.take_running(now, worker) {
+            let message = format!("the worker was killed: {problem}");
+            self.fail_attempt(now, &running, (message, false), actions);
         }
         actions.push(Action::Kill { worker });
         self.end_worker(now, worker, true);
+        if let Some(sweep) = starting {
+            self.count_start_failure(now, sweep, problem, actions);
+        }
     }
 
-    fn on_exited(&mut self, now: Millis, worker: WorkerRef, how: &str, actions: &mut Vec<Action>) {
-        if !self.holds(worker) {
-            return;
-        }
-        let slot = &self.slots[worker.slot as usize];
-        let expected = matches!(slot, Slot::Ending { .. });
-        let fruitless = match slot {
-            Slot::Starting { .. } => true,
-            Slot::Busy { running, .. } => running.step == 0,
-            _ => false,
+    fn on_exited(&mut self, now: Millis, worker: WorkerRef, exit: Exit, actions: &mut Vec<Action>) {
+        let Some(known) = self.workers.get(&worker) else { return };
+        let Exit { how, out_of_memory } = exit;
+        let starting = match known.phase {
+            Phase::Starting { sweep } => Some(sweep),
+            _ => None,
         };
-        if let Some(running) = self.take_running(worker) {
-            self.fail_attempt(now, &running, format!("the worker died: {how}"), actions);
-        }
-        if fruitless {
-            self.count_start_failure(how, actions);
-        }
-        let backoff = (250 << self.start_failures.min(6)).min(MAX_BACKOFF_MS);
-        let not_before = if expected { now } else { now + backoff };
-        self.slots[worker.slot as usize] = Slot::Empty { not_before };
-    }
-
-    fn on_interrupted(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        let running = self.running().count();
-        self.drain = match self.drain {
-            Drain::No if running > 0 => {
-                let trials = if running == 1 { "trial" } else { "trials" };
-                let text = format!("no new trials; finishing {running} {trials}, Ctrl-C again stops them");
-                actions.push(Action::Tell(text));
-                Drain::NoNewTrials
-            }
-            Drain::No | Drain::NoNewTrials => Drain::Stop,
-            // Asked a third time: no grace.
-            Drain::Stop | Drain::Broken { .. } => {
-                for index in 0..self.slots.len() {
-                    if let Some(worker) = self.worker_in(index) {
-                        self.cancel(now, worker, "killed on request", actions);
-                    }
+        if let Some(running) = self.take_running(now, worker) {
+            let message = match out_of_memory {
+                true => format!("out of memory: the worker died: {how}"),
+                false => format!("the worker died: {how}"),
+            };
+            match &running.stopping {
+                // It was told to end, and did.
+                Some((_, reason)) => {
+                    let message = format!("{reason}; {message}");
+                    self.requeue(now, &running, AttemptEnd::Cancelled { message }, actions);
                 }
-                Drain::Stop
+                None => self.fail_attempt(now, &running, (message, out_of_memory), actions),
             }
-        };
-    }
-
-    /// Kills a worker without blaming its trial.
-    pub(super) fn cancel(
-        &mut self,
-        now: Millis,
-        worker: WorkerRef,
-        message: &str,
-        actions: &mut Vec<Action>,
-    ) {
-        if let Some(running) = self.take_running(worker) {
-            self.requeue(now, &running, AttemptEnd::Cancelled { message: message.to_owned() }, actions);
         }
-        actions.push(Action::Kill { worker });
-        self.end_worker(now, worker, true);
-    }
-
-    fn count_start_failure(&mut self, how: &str, actions: &mut Vec<Action>) {
-        self.start_failures += 1;
-        if self.start_failures >= self.policy.max_start_failures && self.drain == Drain::No {
-            let count = self.start_failures;
-            let reason = format!("{count} workers in a row died before their first step; the last: {how}");
-            self.stop_for(reason, actions);
+        if let Some(sweep) = starting {
+            self.started(sweep);
+        }
+        if let Some(known) = self.workers.remove(&worker) {
+            self.pool.give_back(now, known.lease);
+        }
+        if let Some(sweep) = starting {
+            self.count_start_failure(now, sweep, &how, actions);
         }
     }
 
-    /// Nothing of this sweep can be trained: what runs is stopped, and no trial is blamed.
-    pub(super) fn stop_for(&mut self, reason: String, actions: &mut Vec<Action>) {
-        if !matches!(self.drain, Drain::Broken { .. }) {
-            actions.push(Action::Tell(reason.clone()));
-            self.drain = Drain::Broken { reason };
+    /// A worker that was started on behalf of the sweep is there, or will not be.
+    fn started(&mut self, sweep: super::SweepId) {
+        if let Some(sweep) = self.sweeps.get_mut(&sweep) {
+            sweep.starting = sweep.starting.saturating_sub(1);
         }
     }
 
     /// The running attempt, if the worker runs this one; else the message was late.
     pub(super) fn running_mut(&mut self, worker: WorkerRef, attempt: Attempt) -> Option<&mut Running> {
-        match &mut self.slots[worker.slot as usize] {
-            Slot::Busy { running, .. } if running.attempt == attempt => Some(running),
+        match self.workers.get_mut(&worker) {
+            Some(Worker { phase: Phase::Busy(running), .. }) if running.attempt == attempt => Some(running),
             _ => {
                 self.late_messages += 1;
                 None
@@ -233,27 +197,11 @@ impl State {
         }
     }
 
-    /// Takes the attempt from a worker, which is idle afterwards.
-    pub(super) fn take_running(&mut self, worker: WorkerRef) -> Option<Running> {
-        let slot = &mut self.slots[worker.slot as usize];
-        let Slot::Busy { incarnation, pid, heard, running } = slot.clone() else { return None };
-        *slot = Slot::Idle { incarnation, pid, heard };
-        Some(running)
-    }
-
     pub(super) fn end_worker(&mut self, now: Millis, worker: WorkerRef, killed: bool) {
-        self.slots[worker.slot as usize] =
-            Slot::Ending { incarnation: worker.incarnation, since: now, killed };
-    }
-
-    pub(super) fn worker_in(&self, index: usize) -> Option<WorkerRef> {
-        let incarnation = match self.slots[index] {
-            Slot::Empty { .. } => return None,
-            Slot::Starting { incarnation, .. }
-            | Slot::Idle { incarnation, .. }
-            | Slot::Busy { incarnation, .. }
-            | Slot::Ending { incarnation, .. } => incarnation,
-        };
-        Some(WorkerRef { slot: index as u32, incarnation })
+        let Some(known) = self.workers.get_mut(&worker) else { return };
+        let phase = std::mem::replace(&mut known.phase, Phase::Ending { since: now, killed });
+        if let Phase::Starting { sweep } = phase {
+            self.started(sweep);
+        }
     }
 }

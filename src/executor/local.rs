@@ -1,4 +1,4 @@
-//! Attempts in child processes, one worker per slot.
+//! Attempts in child processes, one per worker.
 
 use std::{
     collections::HashMap,
@@ -9,32 +9,42 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use sweep_wire::{Attempt, Contents, Keep, Run, ToWorker};
-
-use crate::{
-    engine::{Event, TrialId, WorkerRef},
-    plan::{PlannedTrial, Task, trial_file},
-    process::{Output, Process, Setup},
+use sweep_wire::{
+    Attempt, FailureKind, FromWorker, Keep, PROGRAM_FOLDER, Run, TRIAL_FILE, ToWorker, TrialFile,
 };
 
-/// The folder of a home that holds rate tables, by [`PlannedTrial::table_name`].
-pub const TABLES: &str = "tables";
+use super::{
+    owners::Owners,
+    tables::{self, TABLES},
+};
+use crate::{
+    engine::{Event, Exit, Kind, Lease, Need, TrialId, WorkerRef},
+    plan::{Assignment, Task},
+    process::{self, Limits, Output, Process, Setup},
+};
+
 /// The folder of a home that holds a folder for each trial's checkpoints and weights.
 pub const CHECKPOINTS: &str = "checkpoints";
-/// How long a program may take to end after TERM, in milliseconds.
-const GRACE_MS: u64 = 10_000;
+/// How long a program may take to end after TERM, in milliseconds; less than the engine waits for its worker.
+const GRACE_MS: u64 = 8_000;
 
 /// The workers of one scheduler.
 pub struct Local {
     /// The program that speaks the worker protocol, with its arguments.
     command: Vec<OsString>,
+    home: PathBuf,
     logs: PathBuf,
     tables: PathBuf,
     checkpoints: PathBuf,
     events: mpsc::Sender<Event>,
     processes: HashMap<WorkerRef, Process>,
-    /// What model and data were when the trials were planned.
-    contents: Contents,
+    owners: Owners,
+}
+
+/// What of a home's files an attempt printed is kept in.
+#[must_use]
+pub fn attempt_log(home: &Path, attempt: Attempt) -> PathBuf {
+    home.join("logs").join(format!("attempt-{attempt}.log"))
 }
 
 impl Local {
@@ -42,24 +52,20 @@ impl Local {
     ///
     /// # Errors
     /// The folders cannot be made.
-    pub fn new(
-        command: Vec<OsString>,
-        home: &Path,
-        contents: Contents,
-        events: mpsc::Sender<Event>,
-    ) -> io::Result<Self> {
+    pub fn new(command: Vec<OsString>, home: &Path, events: mpsc::Sender<Event>) -> io::Result<Self> {
+        let home = fs::canonicalize(home)?;
         let folder = |name: &str| {
             let folder = home.join(name);
             fs::create_dir_all(&folder)?;
-            fs::canonicalize(folder)
+            Ok::<_, io::Error>(folder)
         };
-        let (logs, tables) = (folder("logs")?, folder(TABLES)?);
-        let checkpoints = folder(CHECKPOINTS)?;
-        Ok(Self { command, logs, tables, checkpoints, events, processes: HashMap::new(), contents })
+        let (logs, tables, checkpoints) = (folder("logs")?, folder(TABLES)?, folder(CHECKPOINTS)?);
+        let (processes, owners) = (HashMap::new(), Owners::new(&home));
+        Ok(Self { command, home, logs, tables, checkpoints, events, processes, owners })
     }
 
     /// Starts a worker and says how that went.
-    pub fn spawn(&mut self, worker: WorkerRef) -> Event {
+    pub fn spawn(&mut self, worker: WorkerRef, need: &Need, lease: &Lease) -> Event {
         let events = self.events.clone();
         let tell = move |output| {
             let events = events.clone();
@@ -67,62 +73,120 @@ impl Local {
                 let event = match output {
                     Output::Said(message) => Event::Said { worker, message },
                     Output::Nonsense(problem) => Event::Nonsense { worker, problem },
-                    Output::Exited(exit) => Event::Exited { worker, how: exit.to_string() },
+                    Output::Exited(exit) => {
+                        let exit = Exit { how: exit.to_string(), out_of_memory: exit.oom.is_some() };
+                        Event::Exited { worker, exit }
+                    }
                 };
                 // A closed channel means that the scheduler has ended.
                 let _ = events.send(event).await;
             }
         };
-        let setup = Setup { log: self.log(worker), ..Setup::default() };
-        match Process::spawn(&self.command, &setup, tell) {
+        let mut command = self.command.clone();
+        if need.kind == Kind::Program {
+            command.push("--programs".into());
+        }
+        match Process::spawn(&command, &self.setup(worker, need, lease), tell) {
             Ok(process) => {
                 let pid = process.pid;
                 self.processes.insert(worker, process);
-                Event::Spawned { worker, pid }
+                self.owners.add(worker, pid);
+                Event::Spawned { worker, pid, process: process::start_time(pid).unwrap_or_default() }
             }
             Err(error) => {
-                let program = self.command.first().map(|program| program.to_string_lossy().into_owned());
+                let program = command.first().map(|program| program.to_string_lossy().into_owned());
                 let message = format!("`{}` cannot be started: {error}", program.unwrap_or_default());
                 Event::SpawnFailed { worker, message }
             }
         }
     }
 
-    /// Where a worker's standard error is kept.
-    #[must_use]
-    pub fn log(&self, worker: WorkerRef) -> PathBuf {
-        self.logs.join(format!("{}-worker-{}-{}.log", std::process::id(), worker.slot, worker.incarnation))
+    fn setup(&self, worker: WorkerRef, need: &Need, lease: &Lease) -> Setup {
+        let mut environment = vec![(process::WORKER_OF.to_owned(), self.home.clone().into_os_string())];
+        if need.kind == Kind::Program {
+            // None is none: a program that was given no GPU must not take one.
+            let visible = lease.gpu.as_ref().map_or("", |gpu| &gpu.uuid);
+            environment.push(("CUDA_VISIBLE_DEVICES".to_owned(), visible.into()));
+            let threads = (need.cpu / crate::engine::WHOLE).max(1);
+            for name in ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"] {
+                if std::env::var_os(name).is_none() {
+                    environment.push((name.to_owned(), threads.to_string().into()));
+                }
+            }
+        }
+        let name = format!("{}-worker-{}-{}.log", std::process::id(), worker.slot, worker.incarnation);
+        let limits = Limits { cores: lease.cores.clone(), nice: need.nice, memory: need.memory };
+        Setup { log: self.logs.join(name), environment, limits }
     }
 
-    /// Hands an attempt to a worker; it may go on from the checkpoints at these steps.
+    /// Hands an attempt to a worker; it may go on from the checkpoints at these steps. What the worker prints from here
+    /// on is in [`attempt_log`].
     ///
     /// # Errors
-    /// The rate table cannot be written.
+    /// The rate table is gone.
     pub fn assign(
         &mut self,
         worker: WorkerRef,
         attempt: Attempt,
-        (id, trial): (TrialId, &PlannedTrial),
+        id: TrialId,
+        trial: Assignment,
         resume: Vec<u64>,
     ) -> io::Result<()> {
-        let table = self.table(trial)?;
+        let table = tables::find(&self.tables, &trial.rates)?;
+        let folder = self.folder(id);
         let Some(process) = self.processes.get(&worker) else { return Ok(()) };
-        process.send(match &*trial.task {
+        process.log_to(&attempt_log(&self.home, attempt));
+        process.send(match trial.task {
             Task::Train(job) => {
-                let (job, expected) = (Box::new(job.clone()), self.contents.clone());
-                let run = Box::new(run(trial, table, self.folder(id), resume));
-                ToWorker::Assign { attempt, job, expected, run }
+                let keep = Keep {
+                    folder,
+                    key: trial.key,
+                    every: trial.course.keep.every,
+                    resume,
+                    weights: trial.course.keep.weights,
+                    best: trial.course.keep.best,
+                };
+                let run = Run {
+                    seed: trial.seed,
+                    steps: trial.steps,
+                    table,
+                    log_every: trial.course.log_every,
+                    evaluate: trial.course.evaluate,
+                    keep: Some(keep),
+                };
+                let (job, run) = (Box::new(job), Box::new(run));
+                ToWorker::Assign { attempt, job, expected: trial.expected, run }
             }
-            Task::Program(program) => ToWorker::Launch {
-                attempt,
-                program: Box::new(program.clone()),
-                trial: Box::new(trial_file(trial, id, attempt)),
-                table,
-                folder: self.folder(id),
-                grace_ms: GRACE_MS,
-            },
+            Task::Program(program) => {
+                let file = TrialFile {
+                    version: 1,
+                    trial: id,
+                    attempt,
+                    schedule: trial.schedule,
+                    budget: trial.budget,
+                    steps: trial.steps,
+                    seed: trial.seed,
+                    parameters: trial.settings,
+                    checkpoints: resume,
+                };
+                let (program, trial) = (Box::new(program), Box::new(file));
+                ToWorker::Launch { attempt, program, trial, table, folder, grace_ms: GRACE_MS }
+            }
         });
         Ok(())
+    }
+
+    /// What a worker said, with what its log adds: why a program failed, and that memory ran out, is said only there.
+    pub fn explained(&self, worker: WorkerRef, mut message: FromWorker) -> FromWorker {
+        if let FromWorker::Failed { kind: kind @ FailureKind::Transient, message, .. } = &mut message
+            && let Some(process) = self.processes.get(&worker)
+        {
+            if process.oom_in_log().is_some() {
+                *kind = FailureKind::OutOfMemory;
+            }
+            message.push_str(&process.last_line().map_or(String::new(), |line| format!(": {line}")));
+        }
+        message
     }
 
     /// Deletes checkpoints; one that stays for whatever reason is nobody's and does no harm.
@@ -134,21 +198,19 @@ impl Local {
         let _ = fs::remove_dir(folder); // only if it is empty
     }
 
+    /// Deletes what a trial that has a result kept to go on from.
+    pub fn discard_all(&self, trial: TrialId) {
+        let folder = self.folder(trial);
+        let Ok(entries) = fs::read_dir(&folder) else { return };
+        let _ = fs::remove_dir_all(folder.join(PROGRAM_FOLDER));
+        let _ = fs::remove_file(folder.join(TRIAL_FILE));
+        let step = |entry: io::Result<fs::DirEntry>| entry.ok()?.path().file_stem()?.to_str()?.parse().ok();
+        self.discard(trial, &entries.filter_map(step).collect::<Vec<u64>>());
+    }
+
     /// Where a trial keeps its checkpoints and weights.
     fn folder(&self, trial: TrialId) -> PathBuf {
         self.checkpoints.join(trial.to_string())
-    }
-
-    /// Writes a rate table unless it is there, whole; equal tables share a file.
-    fn table(&self, trial: &PlannedTrial) -> io::Result<PathBuf> {
-        let bytes = trial.table_bytes();
-        let path = self.tables.join(format!("{}.f32", trial.table_name()));
-        if fs::read(&path).ok().as_ref() != Some(&bytes) {
-            let partial = path.with_extension("partial");
-            fs::write(&partial, &bytes)?;
-            fs::rename(&partial, &path)?;
-        }
-        fs::canonicalize(path)
     }
 
     /// Asks a worker to give up its attempt.
@@ -172,29 +234,23 @@ impl Local {
         }
     }
 
-    /// The worker's end was told.
-    pub fn forget(&mut self, worker: WorkerRef) {
+    /// The worker's end was told; what it left behind is ended, and named.
+    pub fn forget(&mut self, worker: WorkerRef) -> Vec<String> {
         self.processes.remove(&worker);
+        self.owners.remove(worker);
+        let strays = process::orphans(&self.home);
+        strays
+            .iter()
+            .map(|stray| {
+                format!("process {} (`{}`) outlived its worker and was ended", stray.pid, stray.name)
+            })
+            .collect()
     }
-}
 
-/// The training of a trial that keeps its files in `folder` and may go on from the checkpoints at these steps.
-fn run(trial: &PlannedTrial, table: PathBuf, folder: PathBuf, resume: Vec<u64>) -> Run {
-    let keep = Keep {
-        folder,
-        key: trial.key.clone(),
-        every: trial.keep.every,
-        resume,
-        weights: trial.keep.weights,
-        best: trial.keep.best.clone(),
-    };
-    Run {
-        seed: trial.seed,
-        steps: trial.steps,
-        table,
-        log_every: trial.log_every,
-        evaluate: trial.evaluate.clone(),
-        keep: Some(keep),
+    /// Who of the processes on a GPU belongs to whom.
+    #[must_use]
+    pub fn owners(&self) -> Owners {
+        self.owners.clone()
     }
 }
 

@@ -2,6 +2,10 @@
 
 mod inspect;
 mod local;
+mod owners;
+mod tables;
 
 pub use inspect::{InspectError, inspect};
-pub use local::{CHECKPOINTS, Local, TABLES};
+pub use local::{CHECKPOINTS, Local, attempt_log};
+pub use owners::Owners;
+pub use tables::{TABLES, write_tables};

@@ -14,7 +14,8 @@ pub(super) struct Beside<'a> {
     pub(super) facts: &'a Facts,
     /// Where programs run; models are trained on processors.
     pub(super) device: Device,
-    pub(super) nonce: Option<u64>,
+    /// What stands for files that nobody lists.
+    pub(super) nonce: Option<&'a str>,
 }
 
 /// BLAKE3, in hexadecimal, over the canonical JSON of what decides the result and over the rate table. Paths

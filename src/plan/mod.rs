@@ -22,7 +22,7 @@ use key::Beside;
 pub use model::{MAX_WEIGHTS, base_job, weights_bytes};
 pub use program::program_facts;
 pub use rates::Rates;
-pub use trial::{Keeping, PlannedTrial, SweepInfo, Task, trial_file};
+pub use trial::{Assignment, Course, Keeping, PlannedTrial, Recipe, SweepInfo, Task};
 
 /// What a spec asks of this model and this data and cannot have.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -78,8 +78,8 @@ impl Plan {
 /// Makes the plan. One seed of every cell comes before the next seed, so that a first answer is there early;
 /// within a seed long trials come first, so that workers end together.
 ///
-/// `nonce` goes into the keys of a program whose files nobody lists: with another nonce they are other trials, and
-/// nothing is reused.
+/// `nonce` goes, with the spec's name and text, into the keys of a program whose files nobody lists: with another nonce
+/// or in another sweep they are other trials, and nothing is reused.
 ///
 /// # Errors
 /// See [`PlanError`].
@@ -105,43 +105,50 @@ pub fn plan(
         settings.iter().map(|settings| Arc::new(task(spec, settings, threads))).collect();
     let count = settings.len() * spec.schedules.len() * budgets.len() * spec.seeds as usize;
     let weights = model::keeps_weights(spec, facts, count);
-    let beside = Beside { facts, device: spec.resources.device, nonce };
-    let mut tables: BTreeMap<(usize, usize, u64), Rates> = BTreeMap::new();
+    // Another sweep runs its program another time, so it takes no results from this one either.
+    let nonce = nonce.map(|nonce| {
+        let parts = serde_json::json!([spec.name, text, nonce]).to_string();
+        blake3::hash(parts.as_bytes()).to_hex().to_string()
+    });
+    let beside = Beside { facts, device: spec.resources.device, nonce: nonce.as_deref() };
+    let mut recipes: Vec<Arc<Recipe>> = Vec::with_capacity(count / spec.seeds.max(1) as usize);
+    for (budget, steps) in &budgets {
+        let (log_every, evaluate) = match &spec.work {
+            Work::Model(model) => model::looks(model, *steps, per_epoch),
+            Work::Program(_) => (1, vec![*steps]),
+        };
+        for schedule in &spec.schedules {
+            let mut tables: BTreeMap<u64, Rates> = BTreeMap::new();
+            for (settings, task) in settings.iter().zip(&tasks) {
+                let peak = settings["learning_rate"];
+                let table = tables.entry(peak.to_bits()).or_insert_with(|| {
+                    let shape = Shape {
+                        schedule: schedule.clone(),
+                        warmup: spec.training.warmup,
+                        eta_min: spec.training.eta_min,
+                    };
+                    shape.table(peak, *steps).into()
+                });
+                recipes.push(Arc::new(Recipe {
+                    schedule: schedule.to_string(),
+                    budget: budget.clone(),
+                    steps: *steps,
+                    settings: settings.clone(),
+                    task: Arc::clone(task),
+                    table: table.clone(),
+                    log_every,
+                    evaluate: evaluate.clone(),
+                    keep: model::keeping(spec, &info, *steps, per_epoch, weights),
+                }));
+            }
+        }
+    }
     let mut trials = Vec::with_capacity(count);
     for seed in 0..spec.seeds {
-        for (row, (budget, steps)) in budgets.iter().enumerate() {
-            let (log_every, evaluate) = match &spec.work {
-                Work::Model(model) => model::looks(model, *steps, per_epoch),
-                Work::Program(_) => (1, vec![*steps]),
-            };
-            for (column, schedule) in spec.schedules.iter().enumerate() {
-                for (settings, task) in settings.iter().zip(&tasks) {
-                    let peak = settings["learning_rate"];
-                    let table = tables.entry((row, column, peak.to_bits())).or_insert_with(|| {
-                        let shape = Shape {
-                            schedule: schedule.clone(),
-                            warmup: spec.training.warmup,
-                            eta_min: spec.training.eta_min,
-                        };
-                        shape.table(peak, *steps).into()
-                    });
-                    let mut trial = PlannedTrial {
-                        key: String::new(),
-                        schedule: schedule.to_string(),
-                        budget: budget.clone(),
-                        steps: *steps,
-                        settings: settings.clone(),
-                        seed,
-                        task: Arc::clone(task),
-                        table: table.clone(),
-                        log_every,
-                        evaluate: evaluate.clone(),
-                        keep: model::keeping(spec, &info, *steps, per_epoch, weights),
-                    };
-                    trial.key = key::key(&trial, beside);
-                    trials.push(trial);
-                }
-            }
+        for recipe in &recipes {
+            let mut trial = PlannedTrial { key: String::new(), seed, recipe: Arc::clone(recipe) };
+            trial.key = key::key(&trial, beside);
+            trials.push(trial);
         }
     }
     Ok(Plan { info, trials })

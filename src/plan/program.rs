@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use serde_json::{Map, Value, json};
-use sweep_wire::{Contents, Facts, Program};
+use sweep_wire::{Contents, Facts, Number, Program};
 
 use super::SweepInfo;
 use crate::spec::{ProgramWork, Spec, Word};
@@ -35,8 +35,10 @@ pub(super) fn expand(work: &ProgramWork, settings: &BTreeMap<String, f64>) -> Pr
             Word::Args => command.extend(arguments.map(|(name, value)| format!("--{name}={value}"))),
             Word::ArgsNoHyphens => command.extend(arguments.map(|(name, value)| format!("{name}={value}"))),
             Word::ArgsJson => {
-                let object: Map<String, Value> =
-                    settings.iter().map(|(name, value)| (name.clone(), whole(*value))).collect();
+                let object: Map<String, Value> = settings
+                    .iter()
+                    .map(|(name, value)| (name.clone(), json!(Number::from(*value))))
+                    .collect();
                 command.push(Value::Object(object).to_string());
             }
         }
@@ -60,14 +62,6 @@ fn number(value: f64) -> String {
     match value.abs() {
         0.0 | 1e-5..1e16 => value.to_string(),
         _ => format!("{value:e}"),
-    }
-}
-
-/// The same in JSON, where 64 and 64.0 are two things for programs that count with it.
-fn whole(value: f64) -> Value {
-    match value {
-        _ if value.fract() == 0.0 && value.abs() < 2f64.powi(53) => json!(value as i64),
-        _ => json!(value),
     }
 }
 

@@ -1,17 +1,25 @@
 //! What a plan is made of.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Serialize};
-use sweep_wire::{Attempt, Best, Every, Facts, Job, Program, TrialFile};
+use sweep_wire::{Best, Contents, Every, Facts, Job, Program};
 
 use super::Rates;
 
-/// One training run, with everything that decides its result.
+/// One training run, with everything that decides its result. Beside its key and its seed it is its recipe: a plan may
+/// have a hundred thousand.
 #[derive(Debug, Clone)]
 pub struct PlannedTrial {
     /// Hash of everything that decides the result, in hexadecimal; equal keys are the same trial.
     pub key: String,
+    pub seed: u64,
+    pub recipe: Arc<Recipe>,
+}
+
+/// One schedule at one budget with one setting: what its seeds share.
+#[derive(Debug, Clone)]
+pub struct Recipe {
     /// As printed, such as `uba(phi=1)`.
     pub schedule: String,
     /// As printed, such as `50%`, `500 steps` or `2 epochs`.
@@ -19,7 +27,6 @@ pub struct PlannedTrial {
     pub steps: u64,
     /// The other swept parameters, such as `learning_rate`.
     pub settings: BTreeMap<String, f64>,
-    pub seed: u64,
     pub task: Arc<Task>,
     /// The learning rate of each step.
     pub table: Rates,
@@ -28,6 +35,14 @@ pub struct PlannedTrial {
     pub evaluate: Vec<u64>,
     /// What it leaves on disk, which decides nothing about the result.
     pub keep: Keeping,
+}
+
+impl Deref for PlannedTrial {
+    type Target = Recipe;
+
+    fn deref(&self) -> &Recipe {
+        &self.recipe
+    }
 }
 
 /// What a worker does for a trial. As JSON it is the job itself, or `{"program": …}`.
@@ -59,7 +74,13 @@ mod named {
     }
 }
 
-impl PlannedTrial {
+impl Recipe {
+    /// When it measures and what it leaves.
+    #[must_use]
+    pub fn course(&self) -> Course {
+        Course { log_every: self.log_every, evaluate: self.evaluate.clone(), keep: self.keep.clone() }
+    }
+
     /// The bytes of its rate table: little-endian `f32`, one per step.
     #[must_use]
     pub fn table_bytes(&self) -> Vec<u8> {
@@ -73,23 +94,34 @@ impl PlannedTrial {
     }
 }
 
-/// What the program of a trial is told; `id` is the trial's.
-#[must_use]
-pub fn trial_file(trial: &PlannedTrial, id: i64, attempt: Attempt) -> TrialFile {
-    TrialFile {
-        version: 1,
-        trial: id,
-        attempt,
-        schedule: trial.schedule.clone(),
-        budget: trial.budget.clone(),
-        steps: trial.steps,
-        seed: trial.seed,
-        parameters: trial.settings.clone(),
-    }
+/// Everything that a trial is started from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assignment {
+    pub key: String,
+    pub steps: u64,
+    pub seed: u64,
+    /// As printed in one of the sweeps it stands in, with the swept parameters.
+    pub schedule: String,
+    pub budget: String,
+    pub settings: BTreeMap<String, f64>,
+    /// Names the file of its rate table.
+    pub rates: String,
+    pub task: Task,
+    /// What model and data were when it was planned.
+    pub expected: Contents,
+    pub course: Course,
+}
+
+/// When a trial measures and what it leaves: all that a worker must be told beside its task, its seed and its rates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Course {
+    pub log_every: u64,
+    pub evaluate: Vec<u64>,
+    pub keep: Keeping,
 }
 
 /// What a trial leaves on disk.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Keeping {
     /// When checkpoints are written.
     pub every: Every,

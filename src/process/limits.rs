@@ -48,16 +48,17 @@ impl Limits {
 }
 
 /// Puts in force what the scheduler told this process; without a scheduler, nothing. To be called from the main
-/// thread, before others are started. From then on the process is killed when the thread that started it ends.
+/// thread, before others are started. From then on the process is killed when the thread that started it ends, or, `gently`,
+/// told by SIGTERM: it may have others to end first.
 /// The answer is a warning about a limit that could not be set and that no result hangs on.
 ///
 /// # Errors
 /// The limits cannot be read or set, or the scheduler has ended meanwhile.
-pub fn settle() -> Result<Option<String>, String> {
+pub fn settle(gently: bool) -> Result<Option<String>, String> {
     let Some(told) = std::env::var_os(VARIABLE) else { return Ok(None) };
     let Told { limits, parent } = serde_json::from_str(&told.to_string_lossy())
         .map_err(|error| format!("`{VARIABLE}` is not what a scheduler writes there: {error}"))?;
-    prctl::set_pdeathsig(Signal::SIGKILL)
+    prctl::set_pdeathsig(if gently { Signal::SIGTERM } else { Signal::SIGKILL })
         .map_err(|error| format!("cannot tie this worker to its scheduler: {error}"))?;
     // A parent that ended before the line above sends no signal.
     if getppid().as_raw().cast_unsigned() != parent {

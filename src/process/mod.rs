@@ -38,15 +38,42 @@ use sweep_wire::{FromWorker, ToWorker};
 pub use limits::{Limits, settle};
 pub use machine::{Running, SystemLimits, allowed_cores, free_space, is_alive, running, system_limits, user};
 pub use memory::{Oom, oom_in};
-pub use proc::start_time;
+pub use proc::{is_of, lineage, start_time};
 pub use program::{Launch, Program};
 pub use survivors::{Stray, WORKER_OF, end_strays, end_survivors, orphans, subreaper};
 pub use watch::{Reaped, Watch, Woken};
 
 use log::Log;
 
+/// How much of a line is quoted, in characters.
+const MAX_QUOTED: usize = 200;
 /// How long output may stay open after its process ended: a grandchild holds it.
 const AFTER_EXIT: Duration = Duration::from_millis(500);
+
+/// Runs something whose files and sockets only this user may use. To be called while no other thread makes files.
+pub fn privately<T>(make: impl FnOnce() -> T) -> T {
+    use nix::sys::stat::{Mode, umask};
+    let before = umask(Mode::S_IRWXG | Mode::S_IRWXO | Mode::S_IXUSR);
+    let made = make();
+    umask(before);
+    made
+}
+
+/// Leaves the terminal's session, so that its end is not this process's.
+///
+/// # Errors
+/// This process leads a group already.
+pub fn detach() -> io::Result<()> {
+    nix::unistd::setsid()?;
+    Ok(())
+}
+
+/// The name of a user, or the number of one without a name.
+#[must_use]
+pub fn user_name(uid: u32) -> String {
+    let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid));
+    user.ok().flatten().map_or_else(|| format!("user {uid}"), |user| user.name)
+}
 
 /// The type of the file system that holds a path, as `statfs` gives it in `f_type`.
 ///
@@ -177,6 +204,15 @@ impl Process {
     #[must_use]
     pub fn oom_in_log(&self) -> Option<Oom> {
         oom_in(&self.log.tail())
+    }
+
+    /// The last line of its standard error since the last [`Self::log_to`] that says anything, shortened, without what
+    /// would move a terminal's cursor.
+    #[must_use]
+    pub fn last_line(&self) -> Option<String> {
+        let tail = self.log.tail();
+        let line = tail.lines().map(str::trim).rfind(|line| !line.is_empty())?;
+        Some(line.chars().filter(|character| !character.is_control()).take(MAX_QUOTED).collect())
     }
 
     /// Queues a message; one to a process that has ended is lost, and its end is told anyway.

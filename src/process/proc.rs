@@ -72,6 +72,19 @@ pub(super) fn has_variable(pid: u32, name: &str, value: &Path) -> bool {
     environment.split(|byte| *byte == 0).any(|entry| entry == wanted)
 }
 
+/// A process and its ancestors, the nearest first; none where it is gone.
+#[must_use]
+pub fn lineage(pid: u32) -> Vec<u32> {
+    let next = |stat: &Stat| Stat::of(stat.parent);
+    std::iter::successors(Stat::of(pid), next).map(|stat| stat.pid).collect()
+}
+
+/// Whether a process was started by a worker of this home.
+#[must_use]
+pub fn is_of(pid: u32, home: &Path) -> bool {
+    has_variable(pid, super::WORKER_OF, home)
+}
+
 /// When a process was started, so that it can be told from a later one of the same number: the start of the
 /// machine's identity and clock ticks since then, such as `1b4e28ba:4711`. None where there is no such process.
 #[must_use]

@@ -1,5 +1,7 @@
 //! The schedule × budget table.
 
+use std::collections::HashMap;
+
 use comfy_table::{Attribute, Cell, CellAlignment};
 
 use super::{
@@ -43,6 +45,9 @@ pub fn matrix(results: &Results, totals: &Totals, look: Look) -> String {
         start = end;
     }
     text += &words::wrap(&total(totals), look.width);
+    if let Some(reason) = &totals.reason {
+        text += &words::wrap(&escape(reason), look.width);
+    }
     text += &words::wrap(&legend(results), look.width);
     text
 }
@@ -94,28 +99,30 @@ fn grid(results: &Results) -> Grid {
         true => format!("{}\n{}", escape(&row.schedule), settings(row)),
         false => escape(&row.schedule),
     };
-    let mut labels: Vec<String> = Vec::new();
+    let plain = |text: String| Text { text, is_best: false };
+    let mut lines: HashMap<String, usize> = HashMap::new();
+    let mut rows: Vec<Vec<Text>> = Vec::new();
+    let columns: HashMap<u64, usize> =
+        (1..).zip(&results.budgets).map(|(column, budget)| (budget.steps, column)).collect();
+    let bests: HashMap<u64, Option<f64>> =
+        results.budgets.iter().map(|budget| (budget.steps, best(results, budget.steps))).collect();
     for row in &results.rows {
         let label = label(row);
-        if !labels.contains(&label) {
-            labels.push(label);
-        }
+        let line = *lines.entry(label.clone()).or_insert_with(|| {
+            let mut line = vec![plain("—".to_owned()); 1 + results.budgets.len()];
+            line[0] = plain(label);
+            rows.push(line);
+            rows.len() - 1
+        });
+        rows[line][columns[&row.steps]] = cell(row, results, bests[&row.steps]);
     }
-    let plain = |text: String| Text { text, is_best: false };
-    let mut rows: Vec<Vec<Text>> =
-        labels.iter().map(|label| vec![plain(label.clone()); 1 + results.budgets.len()]).collect();
     let mut header = vec!["schedule".to_owned()];
     let mut times = vec![plain("time per trial".to_owned())];
-    for (column, budget) in (1..).zip(&results.budgets) {
+    for budget in &results.budgets {
         let steps = format!("{} steps", budget.steps);
         let name = escape(&budget.name);
         header.push(if name == steps { steps } else { format!("{name} · {steps}") });
         times.push(plain(budget.seconds.map_or("—".to_owned(), words::seconds)));
-        let best = best(results, budget.steps);
-        for (line, text) in rows.iter_mut().zip(&labels) {
-            let row = results.rows.iter().find(|row| row.steps == budget.steps && label(row) == *text);
-            line[column] = row.map_or(plain("—".to_owned()), |row| cell(row, results, best));
-        }
     }
     rows.push(times);
     Grid { header, rows }
@@ -170,6 +177,7 @@ fn total(totals: &Totals) -> String {
         (counts.failed, "failed"),
         (counts.running, "running"),
         (counts.queued, "queued"),
+        (counts.cancelled, "not run"),
     ];
     let states: Vec<_> = by_status
         .iter()

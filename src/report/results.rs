@@ -1,13 +1,16 @@
 //! Trials → one row per schedule and budget: the statistics that every format shows.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use serde::Serialize;
 use serde_json::json;
 
 use crate::{
     cost,
-    store::{Counts, Outcome, Span, SweepRow, Table, TrialStatus},
+    store::{Cell, Counts, Outcome, Span, SweepRow, Table, TrialStatus},
 };
 
 /// Below this many finished seeds an interval says nothing.
@@ -67,9 +70,11 @@ pub struct Budget {
 }
 
 /// What a sweep took.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Totals {
     pub counts: Counts,
+    /// Why the sweep was paused or ended early.
+    pub reason: Option<String>,
     /// Of all attempts, together.
     pub device_seconds: f64,
     /// How long at least one attempt ran.
@@ -78,44 +83,58 @@ pub struct Totals {
 
 impl Totals {
     #[must_use]
-    pub fn new(counts: Counts, spans: &[Span]) -> Self {
+    pub fn new(sweep: &SweepRow, spans: &[Span]) -> Self {
         let ended = spans.iter().filter_map(|span| Some((span.started_at, span.ended_at?)));
         Self {
-            counts,
-            device_seconds: spans.iter().filter_map(|span| span.device_seconds).sum(),
+            counts: sweep.counts,
+            reason: sweep.state_reason.clone(),
+            // The sum of nothing is a negative zero.
+            device_seconds: spans.iter().filter_map(|span| span.device_seconds).sum::<f64>() + 0.0,
             wall_seconds: cost::covered(ended) as f64 / 1000.0,
         }
     }
 }
 
+/// Trials of the same schedule, steps and setting, each as its place among all that were seen.
+type Group<'a> = ((usize, u64, usize), Vec<&'a Outcome>);
+
 impl Results {
     /// The results of a sweep from its trials in the plan's order.
     #[must_use]
     pub fn new(sweep: &SweepRow, outcomes: &[Outcome]) -> Self {
-        let mut schedules: Vec<&str> = Vec::new();
-        let mut settings: Vec<&BTreeMap<String, f64>> = Vec::new();
-        let mut cells: BTreeMap<(usize, u64, usize), Vec<&Outcome>> = BTreeMap::new();
+        let (mut schedules, mut settings) = (Places::default(), Places::default());
+        let mut known: HashMap<*const Cell, usize> = HashMap::new();
+        let mut groups: Vec<Group<'_>> = Vec::new();
         for outcome in outcomes {
-            let schedule = place(&mut schedules, outcome.schedule.as_str());
-            let setting = place(&mut settings, &outcome.settings);
-            cells.entry((schedule, outcome.steps, setting)).or_default().push(outcome);
+            let cell = &outcome.cell;
+            let group = *known.entry(Arc::as_ptr(cell)).or_insert_with(|| {
+                // Adding nothing makes one of both zeros.
+                let setting = cell.settings.iter().map(|(name, value)| (name, (value + 0.0).to_bits()));
+                let setting = settings.of(setting.collect::<Vec<_>>());
+                groups.push(((schedules.of(&cell.schedule), cell.steps, setting), Vec::new()));
+                groups.len() - 1
+            });
+            groups[group].1.push(outcome);
         }
-        let chosen_by = sweep.selection_metric.clone().filter(|_| settings.len() > 1);
-        let mut rows: Vec<ResultRow> = Vec::new();
-        let mut best: Option<Rank> = None;
-        for cell in cells.values() {
-            let row = ResultRow::new(cell);
-            let rank = Rank::new(cell, row.diverged);
-            let rival = rows.last().filter(|last| last.schedule == row.schedule && last.steps == row.steps);
-            if chosen_by.is_none() || rival.is_none() {
-                rows.push(row);
-                best = Some(rank);
-            } else if best.is_none_or(|best| rank.beats(best, sweep.maximize)) {
-                rows.pop();
-                rows.push(row);
-                best = Some(rank);
+        let mut cells: BTreeMap<(usize, u64, usize), Vec<&Outcome>> = BTreeMap::new();
+        for (place, group) in groups {
+            cells.entry(place).or_default().extend(group);
+        }
+        let chosen_by = sweep.selection_metric.clone().filter(|_| settings.0.len() > 1);
+        let mut chosen: Vec<(usize, u64, Rank, &[&Outcome])> = Vec::new();
+        for ((schedule, steps, _), cell) in &cells {
+            let rank = Rank::new(cell);
+            let rival = chosen.last_mut().filter(|last| (last.0, last.1) == (*schedule, *steps));
+            match rival {
+                Some(rival) if chosen_by.is_some() => {
+                    if rank.beats(rival.2, sweep.maximize) {
+                        (rival.2, rival.3) = (rank, cell);
+                    }
+                }
+                _ => chosen.push((*schedule, *steps, rank, cell)),
             }
         }
+        let rows = chosen.into_iter().map(|(_, _, _, cell)| ResultRow::new(cell)).collect();
         Self {
             version: 1,
             sweep: sweep.sweep,
@@ -163,22 +182,22 @@ impl Results {
 
 impl ResultRow {
     fn new(cell: &[&Outcome]) -> Self {
-        let count = |status| cell.iter().filter(|outcome| outcome.status == status).count();
         let values: Vec<f64> = done(cell).filter_map(|outcome| outcome.value).collect();
         let gaps: Vec<f64> = done(cell).filter_map(|outcome| outcome.gap).collect();
         let seconds: Vec<f64> = done(cell).filter_map(|outcome| outcome.device_seconds).collect();
         let interval = cost::t_interval(&values).filter(|_| values.len() >= MIN_SEEDS);
-        let (diverged, failed) = (count(TrialStatus::Diverged), count(TrialStatus::Failed));
+        let (diverged, failed) = (count(cell, TrialStatus::Diverged), count(cell, TrialStatus::Failed));
+        let Cell { schedule, budget, steps, settings } = (*cell[0].cell).clone();
         Self {
-            schedule: cell[0].schedule.clone(),
-            budget: cell[0].budget.clone(),
-            steps: cell[0].steps,
+            schedule,
+            budget,
+            steps,
             seeds: values.len(),
             mean: cost::mean(&values),
             low: interval.map(|interval| interval.low),
             high: interval.map(|interval| interval.high),
             gap: cost::mean(&gaps),
-            settings: cell[0].settings.clone(),
+            settings,
             diverged,
             failed,
             missing: cell.len() - values.len() - diverged - failed,
@@ -196,7 +215,8 @@ struct Rank {
 }
 
 impl Rank {
-    fn new(cell: &[&Outcome], diverged: usize) -> Self {
+    fn new(cell: &[&Outcome]) -> Self {
+        let diverged = count(cell, TrialStatus::Diverged);
         let values: Vec<f64> = done(cell).filter_map(|outcome| outcome.selection).collect();
         Self { diverged, mean: cost::mean(&values) }
     }
@@ -215,15 +235,19 @@ pub(super) fn better(one: f64, other: f64, maximize: bool) -> bool {
     if maximize { one > other } else { one < other }
 }
 
+fn count(cell: &[&Outcome], end: TrialStatus) -> usize {
+    cell.iter().filter(|outcome| outcome.end == Some(end)).count()
+}
+
 fn done<'a>(cell: &'a [&Outcome]) -> impl Iterator<Item = &'a Outcome> {
-    cell.iter().copied().filter(|outcome| outcome.status == TrialStatus::Done)
+    cell.iter().copied().filter(|outcome| outcome.end == Some(TrialStatus::Done))
 }
 
 fn budgets(outcomes: &[Outcome]) -> Vec<Budget> {
     let mut columns: BTreeMap<u64, (&str, Vec<f64>)> = BTreeMap::new();
     for outcome in outcomes {
-        let (_, seconds) = columns.entry(outcome.steps).or_insert((&outcome.budget, Vec::new()));
-        seconds.extend(outcome.device_seconds.filter(|_| outcome.status == TrialStatus::Done));
+        let (_, seconds) = columns.entry(outcome.cell.steps).or_insert((&outcome.cell.budget, Vec::new()));
+        seconds.extend(outcome.device_seconds.filter(|_| outcome.end == Some(TrialStatus::Done)));
     }
     let budget = |(steps, (name, seconds)): (u64, (&str, Vec<f64>))| Budget {
         name: name.to_owned(),
@@ -233,10 +257,18 @@ fn budgets(outcomes: &[Outcome]) -> Vec<Budget> {
     columns.into_iter().map(budget).collect()
 }
 
-/// Where the item is in the list, at its end if it is new.
-fn place<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
-    list.iter().position(|known| *known == item).unwrap_or_else(|| {
-        list.push(item);
-        list.len() - 1
-    })
+/// Things by the order in which they were first seen.
+struct Places<T>(BTreeMap<T, usize>);
+
+impl<T> Default for Places<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: Ord> Places<T> {
+    fn of(&mut self, item: T) -> usize {
+        let next = self.0.len();
+        *self.0.entry(item).or_insert(next)
+    }
 }

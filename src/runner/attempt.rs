@@ -10,15 +10,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sweep_wire::{Attempt, FailureKind, FromWorker, Program, TablePath, TrialFile};
+use sweep_wire::{
+    Attempt, FailureKind, FromWorker, PROGRAM_FOLDER, Program, TRIAL_FILE, TablePath, TrialFile,
+};
 
 use crate::process::{self, Launch, Stray, Watch};
 
 use super::{
     Scheduler,
     batch::{Batch, Rates},
-    end::cannot_start,
     lines::{Lines, too_long},
+    refused::cannot_start,
     report::Report,
 };
 
@@ -331,13 +333,13 @@ impl Running {
 }
 
 /// The file that tells the program of its trial.
-pub(super) fn description(folder: &Path) -> PathBuf {
-    folder.join("trial.json")
+fn description(folder: &Path) -> PathBuf {
+    folder.join(TRIAL_FILE)
 }
 
-/// The folder that is the program's own until its trial has a result.
-pub(super) fn checkpoint(folder: &Path) -> PathBuf {
-    folder.join("program")
+/// The folder that is the program's own until its trial has a result, when the scheduler deletes it.
+fn checkpoint(folder: &Path) -> PathBuf {
+    folder.join(PROGRAM_FOLDER)
 }
 
 /// About what a folder takes, in bytes; only its first files are looked at.

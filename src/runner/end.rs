@@ -1,12 +1,12 @@
 //! What an attempt comes to.
 
-use std::{fs, io, process::ExitStatus, time::Instant};
+use std::{process::ExitStatus, time::Instant};
 
-use sweep_wire::{FailureKind, FromWorker, Program};
+use sweep_wire::{FailureKind, FromWorker};
 
 use super::{
     Scheduler,
-    attempt::{Running, Verdict, checkpoint, description},
+    attempt::{Running, Verdict},
 };
 
 impl Running {
@@ -17,7 +17,7 @@ impl Running {
         let train_seconds = now.duration_since(self.began).as_secs_f64();
         let failed = |kind, message| FromWorker::Failed { attempt, kind, message };
         let diverged = |step| FromWorker::Diverged { attempt, step, train_seconds };
-        let end = match (self.verdict.take(), self.result) {
+        match (self.verdict.take(), self.result) {
             (Some(Verdict::Stopped), _) => failed(FailureKind::Stopped, "stopped on request".to_owned()),
             (Some(Verdict::Nonsense(problem)), _) => failed(FailureKind::Transient, problem),
             (Some(Verdict::Diverged(step)), _) => diverged(step),
@@ -32,13 +32,7 @@ impl Running {
                 }
                 FromWorker::Done { attempt, steps, train_seconds }
             }
-        };
-        if !matches!(end, FromWorker::Failed { .. }) {
-            // Nothing goes on from there. What cannot be deleted does no harm.
-            let _ = fs::remove_dir_all(checkpoint(&self.folder));
-            let _ = fs::remove_file(description(&self.folder));
         }
-        end
     }
 
     fn failure(&self, status: ExitStatus) -> FromWorker {
@@ -53,7 +47,7 @@ impl Running {
             Some(126 | 127) if self.batch.is_none() => {
                 let message =
                     format!("the program cannot be started: {how}; `sweep logs {trial}` shows its output");
-                (FailureKind::Permanent, message)
+                (FailureKind::Transient, message)
             }
             code => {
                 let ended = if code.is_some() { "ended with" } else { "was" };
@@ -73,28 +67,4 @@ impl Running {
         };
         format!("the program ended without reporting `{}`; it reported {reported}", self.metric)
     }
-}
-
-/// Why a program is not running, and whether another try may help.
-pub(super) fn cannot_start(program: &Program, error: &io::Error) -> (FailureKind, String) {
-    let name = program.command.first().map_or("", String::as_str);
-    let kind = match error.kind() {
-        // The process table or the memory is full, or the file is being written.
-        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory | io::ErrorKind::ExecutableFileBusy => {
-            FailureKind::Transient
-        }
-        _ => FailureKind::Permanent,
-    };
-    let why = match error.kind() {
-        io::ErrorKind::NotFound if !program.folder.is_dir() => {
-            format!("its folder `{}` does not exist", program.folder.display())
-        }
-        io::ErrorKind::NotFound if name.contains('/') => {
-            "there is no such file, or what its first line names does not exist".to_owned()
-        }
-        io::ErrorKind::NotFound => "it is in no folder of `PATH`".to_owned(),
-        io::ErrorKind::PermissionDenied => "it may not be executed; `chmod +x` allows it".to_owned(),
-        _ => error.to_string(),
-    };
-    (kind, format!("program `{name}` cannot be started: {why}"))
 }

@@ -5,6 +5,7 @@ mod attempt;
 mod batch;
 mod end;
 mod lines;
+mod refused;
 mod report;
 
 use std::{

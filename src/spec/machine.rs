@@ -35,7 +35,7 @@ const MIN_MEMORY: u64 = 1 << 20;
 const MAX_BACKOFF: f64 = 300.0;
 
 /// What a sweep may use; `None` is for the scheduler to choose.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Resources {
     pub device: Device,
     /// Trials at one time.
@@ -50,7 +50,7 @@ pub struct Resources {
     pub memory: Option<u64>,
     /// How much workers yield to other processes, 0 to 19.
     pub nice: u8,
-    /// Whether each worker keeps to processor cores of its own.
+    /// Whether each worker keeps to processor cores of its own, where there are some that no other scheduler has.
     pub pin: bool,
 }
 
@@ -117,6 +117,21 @@ impl Resources {
     }
 }
 
+impl Default for Resources {
+    fn default() -> Self {
+        Self {
+            device: Device::Auto,
+            workers: None,
+            threads: None,
+            gpu_share: None,
+            share_gpus: false,
+            memory: None,
+            nice: 0,
+            pin: true,
+        }
+    }
+}
+
 impl Default for Retry {
     fn default() -> Self {
         Self { max: 2, backoff_s: 1.0 }
@@ -161,7 +176,7 @@ pub(super) fn resources(at: &Cursor<'_>, programs: bool) -> Result<Resources, Fa
         share_gpus: map.or("share_gpus", false, Cursor::boolean)?,
         memory: map.or("memory", None, memory)?,
         nice: map.or("nice", 0, |at| Ok(scalar::whole(at, 0..=19)? as u8))?,
-        pin: map.or("pin", false, Cursor::boolean)?,
+        pin: map.or("pin", true, Cursor::boolean)?,
     })
 }
 

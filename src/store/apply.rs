@@ -4,14 +4,15 @@ use rusqlite::{Transaction, params};
 use sweep_wire::{Attempt, Point, Which};
 
 use super::{StoreError, submit::integer};
-use crate::engine::{AttemptEnd, Millis, Record, TrialEnd, TrialId};
+use crate::engine::{AttemptEnd, Change, Millis, Over, Record, SweepId, TrialEnd, TrialId};
 
 pub(super) fn record(transaction: &Transaction<'_>, record: &Record) -> Result<(), StoreError> {
     match record {
-        Record::AttemptStarted { attempt, trial, slot, pid, at } => {
-            attempt_started(transaction, *attempt, *trial, *slot, *pid, *at)
+        Record::AttemptStarted { .. } => attempt_started(transaction, record),
+        Record::SweepChanged { sweep, change, at } => sweep_changed(transaction, *sweep, change, *at),
+        Record::AttemptBegan { attempt, trial, step, void } => {
+            began(transaction, *attempt, *trial, (*step, *void))
         }
-        Record::AttemptBegan { attempt, trial, step } => began(transaction, *attempt, *trial, *step),
         Record::CheckpointSaved { attempt, trial, step, bytes, at } => {
             checkpoint_saved(transaction, *attempt, *trial, (*step, *bytes), *at)
         }
@@ -62,33 +63,57 @@ pub(super) fn record(transaction: &Transaction<'_>, record: &Record) -> Result<(
     }
 }
 
-fn attempt_started(
-    transaction: &Transaction<'_>,
-    attempt: Attempt,
-    trial: TrialId,
-    slot: u32,
-    pid: u32,
-    at: Millis,
-) -> Result<(), StoreError> {
+fn attempt_started(transaction: &Transaction<'_>, record: &Record) -> Result<(), StoreError> {
+    let Record::AttemptStarted { attempt, trial, slot, pid, process, share, at } = record else {
+        return Ok(());
+    };
     let changed = transaction
         .prepare_cached("UPDATE trial SET status = 'running' WHERE id = ?1 AND status = 'queued'")?
         .execute([trial])?;
     expect(changed, || format!("trial {trial} does not wait and cannot start"))?;
     let inserted = transaction
         .prepare_cached(
-            "INSERT INTO attempt (number, trial, slot, pid, started_at)
-             SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?1 > (SELECT coalesce(max(number), 0) FROM attempt)",
+            "INSERT INTO attempt (number, trial, slot, pid, process, share, started_at)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ?1 > (SELECT coalesce(max(number), 0) FROM attempt)",
         )?
-        .execute(params![integer(attempt)?, trial, slot, pid, at])?;
+        .execute(params![integer(*attempt)?, trial, slot, pid, process, share, at])?;
     expect(inserted, || format!("attempt {attempt} is not above all earlier ones"))
 }
 
-/// What was measured from the step on that the attempt goes on from is void, and so are weights.
+fn sweep_changed(
+    transaction: &Transaction<'_>,
+    sweep: SweepId,
+    change: &Change,
+    at: Millis,
+) -> Result<(), StoreError> {
+    let (state, reason) = match change {
+        Change::Paused { by } => ("paused", Some(format!("paused by {by}"))),
+        Change::Resumed { .. } => ("open", None),
+        Change::Over(Over::Done) => ("done", None),
+        Change::Over(over @ Over::Cancelled { .. }) => ("cancelled", Some(over.to_string())),
+        Change::Over(over @ Over::Limited { .. }) => ("limited", Some(over.to_string())),
+        Change::Over(over @ Over::Broken { .. }) => ("broken", Some(over.to_string())),
+    };
+    let changed = transaction
+        .prepare_cached("UPDATE sweep SET state = ?2, state_reason = ?3 WHERE id = ?1")?
+        .execute(params![sweep, state, reason])?;
+    expect(changed, || format!("there is no sweep {sweep}"))?;
+    let (kind, message) = match change {
+        Change::Resumed { by } => ("resumed", Some(format!("resumed by {by}"))),
+        _ => (state, reason),
+    };
+    transaction
+        .prepare_cached("INSERT INTO event (at, kind, sweep, message) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![at, kind, sweep, message])?;
+    Ok(())
+}
+
+/// What was measured from step `void` on is void, and so are weights.
 fn began(
     transaction: &Transaction<'_>,
     attempt: Attempt,
     trial: TrialId,
-    step: u64,
+    (step, void): (u64, u64),
 ) -> Result<(), StoreError> {
     let changed = transaction
         .prepare_cached(
@@ -99,7 +124,7 @@ fn began(
     expect(changed, || format!("attempt {attempt} of trial {trial} is not open or has begun already"))?;
     transaction
         .prepare_cached("DELETE FROM metric WHERE trial = ?1 AND step >= ?2")?
-        .execute(params![trial, integer(step)?])?;
+        .execute(params![trial, integer(void)?])?;
     transaction.prepare_cached("DELETE FROM weights WHERE trial = ?1")?.execute([trial])?;
     Ok(())
 }
@@ -152,13 +177,25 @@ fn points(
     Ok(())
 }
 
-/// Ends what a scheduler that went away has left open; its workers ended with it.
-pub(super) fn recover(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+/// Ends what a scheduler that went away has left open; its workers ended with it. It last wrote at `written`, as the
+/// file's date has it, so they held their slots until then at least. A copied file has another date: an hour after the
+/// last time that the store itself knows is believed, no more.
+pub(super) fn recover(transaction: &Transaction<'_>, written: Millis) -> Result<(), StoreError> {
+    const BELIEVED_MS: Millis = 3_600_000;
+    let known: Millis = transaction.query_row(
+        "SELECT max(
+             (SELECT coalesce(max(max(started_at, coalesce(ended_at, 0))), 0) FROM attempt),
+             (SELECT coalesce(max(saved_at), 0) FROM checkpoint), (SELECT coalesce(max(at), 0) FROM event)
+         )",
+        [],
+        |row| row.get(0),
+    )?;
+    let written = written.min(known.saturating_add(BELIEVED_MS));
     let lost = transaction.execute(
-        "UPDATE attempt SET ended_at = max(started_at, CAST(unixepoch('subsec') * 1000 AS INTEGER)),
+        "UPDATE attempt SET ended_at = max(started_at, ?1), device_seconds = max(0, ?1 - started_at) / 1000.0,
              end = 'cancelled', message = 'scheduler went away'
          WHERE ended_at IS NULL",
-        [],
+        [written],
     )?;
     transaction.execute("UPDATE trial SET status = 'queued' WHERE status = 'running'", [])?;
     if lost > 0 {

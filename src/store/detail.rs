@@ -115,8 +115,11 @@ impl Reader {
     /// # Errors
     /// There is no such trial.
     pub fn trial(&self, trial: TrialId) -> Result<TrialDetail, StoreError> {
-        let sql =
-            "SELECT key, steps, seed, status, reason, ended_at, job, facts, rates FROM trial WHERE id = ?1";
+        let sql = "SELECT key, steps, seed, iif(status = 'queued' AND NOT EXISTS (
+                     SELECT 1 FROM sweep_trial JOIN sweep ON sweep.id = sweep WHERE trial = ?1 AND state IN ('open', 'paused')
+                 ), 'cancelled', status), reason, ended_at, task.text,
+                 facts.text, rates
+             FROM trial LEFT JOIN task ON task.id = task LEFT JOIN facts ON facts.id = fact WHERE trial.id = ?1";
         let found = self.connection.query_row(sql, [trial], |row| {
             let detail = TrialDetail {
                 version: 1,
@@ -231,7 +234,7 @@ impl Reader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn attempts(&self, trial: TrialId) -> Result<Vec<AttemptRow>, StoreError> {
+    pub(super) fn attempts(&self, trial: TrialId) -> Result<Vec<AttemptRow>, StoreError> {
         let mut statement = self.connection.prepare(
             "SELECT number, slot, pid, started_at,
                  strftime('%Y-%m-%d %H:%M:%S', started_at / 1000, 'unixepoch', 'localtime'),

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use rusqlite::ErrorCode;
+
 use crate::engine::TrialId;
 
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +59,9 @@ impl StoreError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NothingHere(_) => "`sweep run SPEC` makes it; `--home DIR` looks elsewhere",
-            Self::Locked { .. } => "wait for it to end, or use another `--home`",
+            Self::Locked { .. } => {
+                "wait for it to end, or use another `--home`; a daemon (`sweep daemon start`) takes many sweeps"
+            }
             Self::NetworkHome { .. } => "choose a local folder with `--home`",
             Self::NotSqlite(_) | Self::Foreign(_) => "move it away, or use another `--home`",
             Self::NotWritable(_) => "copy the folder, and name the copy with `--home`",
@@ -70,6 +74,15 @@ impl StoreError {
             Self::NotReading => "only one `SELECT` is allowed",
             Self::QueryTimeout(_) => "raise `--timeout`, or ask for less",
             Self::QuerySize(_) => "add `LIMIT`",
+            Self::Sqlite(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::DiskFull) => {
+                    "make room and start again: nothing that was acknowledged is lost"
+                }
+                Some(ErrorCode::DatabaseCorrupt) => {
+                    "`sweep.db` in the home folder is damaged: put back a copy of it, or use another `--home`"
+                }
+                _ => return None,
+            },
             _ => return None,
         };
         Some(hint.to_owned())

@@ -16,6 +16,8 @@ pub struct Garbage {
     pub weights: BTreeSet<(TrialId, String)>,
     /// Names of the files in `checkpoints/` that stay, by trial.
     pub needed: BTreeSet<(TrialId, String)>,
+    /// Trials that are not over: what their programs keep stays.
+    pub waiting: BTreeSet<TrialId>,
     /// Names of the rate tables that stay.
     pub tables: BTreeSet<String>,
 }
@@ -61,6 +63,9 @@ impl Store {
             }
         }
         let mut statement =
+            self.connection.prepare("SELECT id FROM trial WHERE status IN ('queued', 'running')")?;
+        garbage.waiting = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let mut statement =
             self.connection.prepare("SELECT DISTINCT rates FROM trial WHERE rates IS NOT NULL")?;
         garbage.tables = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         Ok(garbage)
@@ -71,7 +76,6 @@ impl Store {
     /// # Errors
     /// The disk.
     pub fn forget(&mut self, garbage: &Garbage) -> Result<(), StoreError> {
-        self.set_durable(true)?;
         let transaction = super::open::begin(&mut self.connection)?;
         for (trial, step) in &garbage.checkpoints {
             let sql = "DELETE FROM checkpoint WHERE trial = ?1 AND step = ?2";
@@ -81,6 +85,7 @@ impl Store {
             let sql = "DELETE FROM weights WHERE trial = ?1 AND which = ?2";
             transaction.prepare_cached(sql)?.execute(params![trial, which])?;
         }
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        self.sync()
     }
 }

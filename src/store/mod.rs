@@ -9,20 +9,26 @@ mod detail;
 mod error;
 mod garbage;
 mod health;
+mod history;
 mod open;
+mod pending;
 mod query;
 mod read;
 mod schema;
 mod submit;
 mod table;
 
-use std::{fs::File, io, path::Path};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 use rusqlite::Connection;
 use sweep_wire::Attempt;
 
 use crate::{
-    engine::{Millis, Record, TrialId},
+    engine::{Millis, Record, Terms, TrialId},
     plan::{PlannedTrial, SweepInfo},
 };
 
@@ -30,9 +36,11 @@ pub use detail::{Appearance, AttemptRow, CheckpointRow, Curve, KeptWeights, Last
 pub use error::StoreError;
 pub use garbage::Garbage;
 pub use health::{Health, Holder, health, holder, recent_workers};
+pub use history::{History, SweepState};
 pub use open::{is_writer_alive, refuse_network};
+pub use pending::{Leftover, OpenSweep};
 pub use query::{QueryLimits, query};
-pub use read::{Counts, Outcome, Reader, Span, SweepRow, open_reader};
+pub use read::{Cell, Counts, Outcome, Reader, Span, SweepRow, open_reader};
 pub use schema::{FILE_NAME, View, views};
 pub use submit::{Submission, TrialStatus};
 pub use table::{Table, plain};
@@ -41,8 +49,10 @@ pub use table::{Table, plain};
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
-    /// Whether a commit waits for the disk now.
-    durable: bool,
+    /// SQLite's write-ahead log.
+    log: PathBuf,
+    /// When something was last committed before this one opened it.
+    written: Millis,
     _lock: File,
 }
 
@@ -54,11 +64,14 @@ impl Store {
     /// Another scheduler has it; the file is no store, or of a newer `sweep`; the disk.
     pub fn open_writer(home: &Path) -> Result<Self, StoreError> {
         // No file system has the number 0.
-        Self::open_writer_on(home, |_| Ok(0))
+        let mut store = Self::open_writer_on(home, |_| Ok(0))?;
+        store.recover()?;
+        Ok(store)
     }
 
     /// As [`Store::open_writer`], but refuses a home on a network file system, of which `file_system` tells the
-    /// number as `statfs` gives it in `f_type`. It is called after the folder is made.
+    /// number as `statfs` gives it in `f_type`. It is called after the folder is made. What a scheduler left open stays so
+    /// until [`Store::recover`].
     ///
     /// # Errors
     /// As [`Store::open_writer`], and where `file_system` fails.
@@ -66,15 +79,13 @@ impl Store {
         home: &Path,
         file_system: impl FnOnce(&Path) -> io::Result<i64>,
     ) -> Result<Self, StoreError> {
-        let (connection, lock) = open::writer(home, file_system)?;
-        let mut store = Self { connection, durable: true, _lock: lock };
-        store.recover()?;
-        Ok(store)
+        let (connection, lock, written) = open::writer(home, file_system)?;
+        Ok(Self { connection, log: home.join(format!("{FILE_NAME}-wal")), written, _lock: lock })
     }
 
     /// Keeps a sweep and its trials, in one transaction, and says what is known of each trial, in the plan's
     /// order. A sweep of the same name, spec and trials goes on instead of being kept again; trials are found
-    /// by key. Trials that failed wait again.
+    /// by key. Trials that failed wait again, and the sweep is open.
     ///
     /// # Errors
     /// The disk, or a number above 2⁶³ − 1.
@@ -82,10 +93,12 @@ impl Store {
         &mut self,
         sweep: &SweepInfo,
         trials: &[PlannedTrial],
+        terms: &Terms,
         now: Millis,
     ) -> Result<Submission, StoreError> {
-        self.set_durable(true)?;
-        submit::submit(&mut self.connection, sweep, trials, now)
+        let submission = submit::submit(&mut self.connection, sweep, trials, terms, now)?;
+        self.sync()?;
+        Ok(submission)
     }
 
     /// The number after the last attempt's.
@@ -110,13 +123,12 @@ impl Store {
         Ok(steps.collect::<Result<_, _>>()?)
     }
 
-    /// Keeps all records or none, in their order. Where one ends a trial, this returns after the disk has it;
-    /// other records may be lost with the machine's power, though not with this process.
+    /// Keeps all records or none, in their order. They may be lost with the machine's power until [`Store::sync`],
+    /// though not with this process.
     ///
     /// # Errors
     /// The disk, or a record that cannot follow what is kept, such as a second end of a trial.
     pub fn apply(&mut self, records: &[Record]) -> Result<(), StoreError> {
-        self.set_durable(records.iter().any(|record| matches!(record, Record::TrialEnded { .. })))?;
         let transaction = open::begin(&mut self.connection)?;
         for record in records {
             apply::record(&transaction, record)?;
@@ -124,19 +136,28 @@ impl Store {
         Ok(transaction.commit()?)
     }
 
-    fn recover(&mut self) -> Result<(), StoreError> {
-        let transaction = open::begin(&mut self.connection)?;
-        apply::recover(&transaction)?;
-        Ok(transaction.commit()?)
+    /// Returns after the disk has all that was kept. Every commit is in the write-ahead log, which is not synced at each:
+    /// hundreds of trials a second would wait for the disk.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        match File::open(&self.log) {
+            Ok(log) => log.sync_data().map_err(|error| StoreError::Io { path: self.log.clone(), error }),
+            // Nothing was written since it was opened.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(StoreError::Io { path: self.log.clone(), error }),
+        }
     }
 
-    /// Must come before a transaction: SQLite ignores it inside one.
-    fn set_durable(&mut self, durable: bool) -> Result<(), StoreError> {
-        if self.durable != durable {
-            let level = if durable { "FULL" } else { "NORMAL" };
-            self.connection.pragma_update(None, "synchronous", level)?;
-            self.durable = durable;
-        }
-        Ok(())
+    /// Ends what a scheduler that went away has left open, and queues its trials again.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn recover(&mut self) -> Result<(), StoreError> {
+        let transaction = open::begin(&mut self.connection)?;
+        apply::recover(&transaction, self.written)?;
+        transaction.commit()?;
+        self.sync()
     }
 }

@@ -5,7 +5,7 @@ use std::{
     io::{self, Read, Write},
     path::{Path, PathBuf},
     thread,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
@@ -14,6 +14,7 @@ use super::{
     FILE_NAME, StoreError,
     schema::{APPLICATION_ID, latest, migrate},
 };
+use crate::engine::Millis;
 
 /// How long a statement waits for a lock of SQLite's. Readers never hold one for long.
 const BUSY: Duration = Duration::from_secs(10);
@@ -21,11 +22,12 @@ const BUSY: Duration = Duration::from_secs(10);
 pub(super) fn writer(
     home: &Path,
     file_system: impl FnOnce(&Path) -> io::Result<i64>,
-) -> Result<(Connection, File), StoreError> {
+) -> Result<(Connection, File, Millis), StoreError> {
     fs::create_dir_all(home).map_err(at(home))?;
     refuse_network(home, file_system(home).map_err(at(home))?)?;
     let lock = lock(home)?;
     let path = home.join(FILE_NAME);
+    let written = last_written(&path);
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(&path, flags)?;
@@ -33,10 +35,21 @@ pub(super) fn writer(
     // Before anything is written: it may be somebody else's file.
     version(&connection, &path)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // As many as a busy scheduler repeats, with room; the default is 16.
+    connection.set_prepared_statement_cache_capacity(64);
     migrate(&mut connection)?;
-    Ok((connection, lock))
+    Ok((connection, lock, written))
+}
+
+/// When something was last committed, as far as the files tell; now, where there are none.
+fn last_written(path: &Path) -> Millis {
+    let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    let log = path.with_file_name(format!("{FILE_NAME}-wal"));
+    let last = modified(&log).max(modified(path)).unwrap_or_else(SystemTime::now);
+    let since = last.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
 }
 
 pub(super) fn reader(home: &Path) -> Result<Connection, StoreError> {

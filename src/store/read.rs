@@ -1,6 +1,10 @@
 //! Typed reads of sweeps and their trials.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::Arc,
+};
 
 use rusqlite::{Connection, OptionalExtension, Row, types::ValueRef};
 use serde::Serialize;
@@ -40,6 +44,10 @@ pub struct SweepRow {
     pub created_at: Millis,
     /// The same in local time, to the minute.
     pub created: String,
+    /// `open`, `paused`, `done`, `cancelled`, `limited` or `broken`.
+    pub state: String,
+    /// Who paused or cancelled it, which limit was reached, what was broken.
+    pub state_reason: Option<String>,
     #[serde(flatten)]
     pub counts: Counts,
 }
@@ -53,18 +61,27 @@ pub struct Counts {
     pub done: u64,
     pub diverged: u64,
     pub failed: u64,
+    /// Without a result in a sweep that has ended.
+    pub cancelled: u64,
+}
+
+/// One schedule at one budget with one setting.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    pub schedule: String,
+    pub budget: String,
+    pub steps: u64,
+    pub settings: BTreeMap<String, f64>,
 }
 
 /// One trial in one place of a sweep, with what came of it so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     pub trial: TrialId,
-    pub schedule: String,
-    pub budget: String,
-    pub steps: u64,
-    pub settings: BTreeMap<String, f64>,
-    pub seed: u64,
-    pub status: TrialStatus,
+    /// Shared by its seeds.
+    pub cell: Arc<Cell>,
+    /// Done, diverged or failed; none where it is not over, and then nothing of what follows is there either.
+    pub end: Option<TrialStatus>,
     /// Last value of the sweep's metric, if there is one and it is finite.
     pub value: Option<f64>,
     /// Last value of the metric that settings are chosen by.
@@ -84,14 +101,17 @@ pub struct Span {
     pub device_seconds: Option<f64>,
 }
 
+/// Those that are done are the rest, and in a large sweep most: they need not be counted.
 const SWEEPS: &str = "
     SELECT s.id, s.name, s.description, s.metric, s.selection_metric, s.maximize, s.created_at,
         strftime('%Y-%m-%d %H:%M', s.created_at / 1000, 'unixepoch', 'localtime'),
-        count(t.id), sum(t.status = 'queued'), sum(t.status = 'running'), sum(t.status = 'done'),
-        sum(t.status = 'diverged'), sum(t.status = 'failed')
-    FROM sweep AS s
-    LEFT JOIN sweep_trial AS st ON st.sweep = s.id
-    LEFT JOIN trial AS t ON t.id = st.trial";
+        (SELECT coalesce(max(ordinal), -1) + 1 FROM sweep_trial WHERE sweep = s.id),
+        (SELECT count(*) FROM sweep_trial WHERE sweep = s.id AND end IS NULL),
+        (SELECT count(*) FROM trial JOIN sweep_trial ON trial = trial.id WHERE status = 'running' AND sweep = s.id),
+        (SELECT count(*) FROM sweep_trial WHERE sweep = s.id AND end = 'diverged'),
+        (SELECT count(*) FROM sweep_trial WHERE sweep = s.id AND end = 'failed'),
+        s.state, s.state_reason
+    FROM sweep AS s";
 
 impl Reader {
     /// All sweeps, oldest first.
@@ -99,7 +119,7 @@ impl Reader {
     /// # Errors
     /// The disk.
     pub fn sweeps(&self) -> Result<Vec<SweepRow>, StoreError> {
-        let mut statement = self.connection.prepare(&format!("{SWEEPS} GROUP BY s.id ORDER BY s.id"))?;
+        let mut statement = self.connection.prepare(&format!("{SWEEPS} ORDER BY s.id"))?;
         Ok(statement.query_map([], sweep_row)?.collect::<Result<_, _>>()?)
     }
 
@@ -118,7 +138,7 @@ impl Reader {
             (None, name) => self.id("WHERE name = ?1 ORDER BY submitted_at DESC, id DESC LIMIT 1", name)?,
         };
         let id = id.ok_or_else(|| StoreError::NoSweep(selector.to_owned()))?;
-        Ok(self.connection.query_row(&format!("{SWEEPS} WHERE s.id = ?1 GROUP BY s.id"), [id], sweep_row)?)
+        Ok(self.connection.query_row(&format!("{SWEEPS} WHERE s.id = ?1"), [id], sweep_row)?)
     }
 
     fn id(&self, condition: &str, value: impl rusqlite::ToSql) -> Result<Option<SweepId>, StoreError> {
@@ -131,58 +151,96 @@ impl Reader {
     /// # Errors
     /// The disk.
     pub fn outcomes(&self, sweep: SweepId) -> Result<Vec<Outcome>, StoreError> {
+        let cells = self.cells(sweep)?;
         let mut statement = self.connection.prepare(
-            "SELECT trial, schedule, budget, steps, settings, seed, status, value, selection, device_seconds, gap
-             FROM trials WHERE sweep = ?1 ORDER BY ordinal",
+            "SELECT trial, cell, end, value, selection, gap, device_seconds
+             FROM sweep_trial WHERE sweep = ?1 ORDER BY ordinal",
         )?;
         let mut rows = statement.query([sweep])?;
         let mut outcomes = Vec::new();
+        let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
         while let Some(row) = rows.next()? {
+            let cell: i64 = row.get(1)?;
+            let cell = cells
+                .get(&cell)
+                .ok_or_else(|| StoreError::Contradiction(format!("sweep {sweep} has no cell {cell}")))?;
             outcomes.push(Outcome {
                 trial: row.get(0)?,
-                schedule: row.get(1)?,
-                budget: row.get(2)?,
-                steps: natural(row, 3)?,
-                settings: serde_json::from_str(row.get_ref(4)?.as_str().unwrap_or_default())?,
-                seed: natural(row, 5)?,
-                status: row.get_ref(6)?.as_str().unwrap_or_default().parse()?,
-                value: row.get::<_, Option<f64>>(7)?.filter(|value| value.is_finite()),
-                selection: row.get::<_, Option<f64>>(8)?.filter(|value| value.is_finite()),
-                device_seconds: row.get(9)?,
-                gap: row.get::<_, Option<f64>>(10)?.filter(|gap| gap.is_finite()),
+                cell: Arc::clone(cell),
+                end: row.get_ref(2)?.as_str_or_null().ok().flatten().map(str::parse).transpose()?,
+                value: finite(row.get(3)?),
+                selection: finite(row.get(4)?),
+                gap: finite(row.get(5)?),
+                device_seconds: row.get(6)?,
             });
         }
         Ok(outcomes)
     }
 
-    /// When the attempts at a sweep's trials were made.
-    ///
-    /// # Errors
-    /// The disk.
-    pub fn spans(&self, sweep: SweepId) -> Result<Vec<Span>, StoreError> {
-        let mut statement = self.connection.prepare(
-            "SELECT started_at, ended_at, device_seconds FROM attempt
-             WHERE trial IN (SELECT trial FROM sweep_trial WHERE sweep = ?1) ORDER BY started_at",
-        )?;
-        let spans = statement.query_map([sweep], |row| {
-            Ok(Span { started_at: row.get(0)?, ended_at: row.get(1)?, device_seconds: row.get(2)? })
-        })?;
-        Ok(spans.collect::<Result<_, _>>()?)
+    fn cells(&self, sweep: SweepId) -> Result<HashMap<i64, Arc<Cell>>, StoreError> {
+        let sql = "SELECT id, schedule, budget, steps, settings FROM cell WHERE sweep = ?1";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([sweep])?;
+        let mut cells = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let settings = serde_json::from_str(&row.get::<_, String>(4)?)?;
+            let (schedule, budget, steps) = (row.get(1)?, row.get(2)?, natural(row, 3)?);
+            cells.insert(row.get(0)?, Arc::new(Cell { schedule, budget, steps, settings }));
+        }
+        Ok(cells)
     }
 
-    /// A sweep's trials as a table, in the plan's order.
+    /// When the attempts at a sweep's trials were made, in no order.
     ///
     /// # Errors
     /// The disk.
-    pub fn trials(&self, sweep: SweepId) -> Result<Table, StoreError> {
+    pub fn spans(&self, outcomes: &[Outcome]) -> Result<Vec<Span>, StoreError> {
+        let mut trials: Vec<TrialId> = outcomes.iter().map(|outcome| outcome.trial).collect();
+        trials.sort_unstable();
+        trials.dedup();
+        let columns = "SELECT started_at, ended_at, device_seconds, trial FROM attempt";
+        let span = |row: &Row<'_>| {
+            Ok(Span { started_at: row.get(0)?, ended_at: row.get(1)?, device_seconds: row.get(2)? })
+        };
+        let attempts: i64 =
+            self.connection
+                .query_row("SELECT coalesce(max(number), 0) FROM attempt", [], |row| row.get(0))?;
+        let mut spans = Vec::new();
+        // Reading all attempts in a row costs less than finding a fourth of them one by one.
+        if trials.len() * 4 >= usize::try_from(attempts).unwrap_or(usize::MAX) {
+            let mut statement = self.connection.prepare(columns)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                if trials.binary_search(&row.get(3)?).is_ok() {
+                    spans.push(span(row)?);
+                }
+            }
+            return Ok(spans);
+        }
+        let mut statement = self.connection.prepare(&format!("{columns} WHERE trial = ?1"))?;
+        for trial in trials {
+            for found in statement.query_map([trial], span)? {
+                spans.push(found?);
+            }
+        }
+        Ok(spans)
+    }
+
+    /// A sweep's trials as a table, in the plan's order; the first ones, where there is a limit.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn trials(&self, sweep: SweepId, limit: Option<usize>) -> Result<Table, StoreError> {
         let mut statement = self.connection.prepare(
             "SELECT trial, schedule, budget, steps, settings, seed, status, value, gap, device_seconds, attempts,
                  reason
-             FROM trials WHERE sweep = ?1 ORDER BY ordinal",
+             FROM trials WHERE sweep = ?1 ORDER BY ordinal LIMIT ?2",
         )?;
+        // SQLite takes a negative one for none.
+        let limit = limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1);
         let columns = statement.column_names().into_iter().map(str::to_owned).collect();
         let mut table = Table { columns, rows: Vec::new() };
-        let mut rows = statement.query([sweep])?;
+        let mut rows = statement.query([sweep, limit])?;
         while let Some(row) = rows.next()? {
             let mut values = Vec::with_capacity(table.columns.len());
             for (index, column) in table.columns.iter().enumerate() {
@@ -198,7 +256,13 @@ impl Reader {
 }
 
 fn sweep_row(row: &Row<'_>) -> rusqlite::Result<SweepRow> {
-    let count = |index| row.get::<_, Option<i64>>(index).map(|count| count.unwrap_or(0).unsigned_abs());
+    let [trials, left, running, diverged, failed] = [8, 9, 10, 11, 12].map(|index| natural(row, index));
+    let (trials, left, running, diverged, failed) = (trials?, left?, running?, diverged?, failed?);
+    let (waiting, done) = (left - running, trials - left - diverged - failed);
+    let state: String = row.get(13)?;
+    // A trial that is not over waits unless it runs, or nobody wants it any longer.
+    let is_open = matches!(state.as_str(), "open" | "paused");
+    let (queued, cancelled) = if is_open { (waiting, 0) } else { (0, waiting) };
     Ok(SweepRow {
         sweep: row.get(0)?,
         name: row.get(1)?,
@@ -208,14 +272,9 @@ fn sweep_row(row: &Row<'_>) -> rusqlite::Result<SweepRow> {
         maximize: row.get(5)?,
         created_at: row.get(6)?,
         created: row.get(7)?,
-        counts: Counts {
-            trials: count(8)?,
-            queued: count(9)?,
-            running: count(10)?,
-            done: count(11)?,
-            diverged: count(12)?,
-            failed: count(13)?,
-        },
+        counts: Counts { trials, queued, running, done, diverged, failed, cancelled },
+        state,
+        state_reason: row.get(14)?,
     })
 }
 

@@ -32,10 +32,9 @@ model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
 order = torch.Generator().manual_seed(trial.seed)
 
-first, checkpoint = 0, Path(trial.checkpoint_folder) / "state.pt"
-if checkpoint.exists():
-    state = torch.load(checkpoint)
-    first = state["step"]
+first = trial.resume
+if first:
+    state = torch.load(trial.checkpoint_path(first))
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     order.set_state(state["order"])
@@ -53,11 +52,10 @@ for step in range(first, trial.steps):
         trial.diverged(step)
     done = step + 1
     if done % 10 == 0:
-        trial.report(done, {"train/loss": loss})
+        trial.report(done, {"train/loss": loss.item()})
     if done % 100 == 0:
-        state = {"step": done, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        torch.save({**state, "order": order.get_state()}, checkpoint.with_suffix(".new"))
-        checkpoint.with_suffix(".new").replace(checkpoint)  # whole, or not there
+        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "order": order.get_state()}
+        torch.save(state, trial.checkpoint_path(done))
         trial.checkpointed(done)
 
 with torch.no_grad():

@@ -54,7 +54,7 @@ fn models_are_checked() {
 fn programs_are_checked() {
     let place = Place::new();
     place.spec(
-        "program: train.py\ninputs: [train.py]\nmetric: {name: test/accuracy, goal: maximize}\n\
+        "program: train.py\ninputs: [train.py, data.bin]\nmetric: {name: test/accuracy, goal: maximize}\n\
          training: {full_budget: 10 steps}\nschedules: [cosine]\nparameters: {learning_rate: 0.1}\n",
     );
     let said = |command: &[&str]| {
@@ -63,9 +63,14 @@ fn programs_are_checked() {
         assert!(output.stdout.is_empty() && !place.home().exists(), "nothing is written");
         stderr(&output)
     };
-    let missing =
-        "error: spec.yaml:2:10: `train.py` is not there\n\nhint: paths are relative to the spec's folder\n";
-    assert_eq!(said(&["run", "spec.yaml"]), missing);
+    let missing = |place: &str, name: &str| {
+        format!(
+            "error: spec.yaml:{place}: `{name}` is not there\n\nhint: paths are relative to the spec's folder\n"
+        )
+    };
+    assert_eq!(said(&["run", "spec.yaml"]), missing("1:10", "train.py"));
+    fs::write(place.path().join("train.py"), "").unwrap();
+    assert_eq!(said(&["run", "spec.yaml"]), missing("2:20", "data.bin"));
     assert_eq!(
         said(&["data", "inspect", "spec.yaml"]),
         "error: spec.yaml runs a program, which reads its data itself\n"

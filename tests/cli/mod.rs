@@ -7,8 +7,10 @@ mod life;
 mod machine;
 mod model;
 mod orphan;
+mod programs;
 mod resume;
 mod runtime;
+mod stop;
 
 use std::{
     fs,
@@ -41,6 +43,15 @@ budgets: [50%, 100%]
 schedules: [{uba: {phi: 1}}, cosine]
 parameters: {learning_rate: 0.1}
 ";
+
+impl Drop for Place {
+    /// A test that fails leaves its daemon.
+    fn drop(&mut self) {
+        if self.home().join("scheduler.sock").exists() {
+            self.sweep(&["daemon", "stop", "--now"]);
+        }
+    }
+}
 
 impl Place {
     /// With ONNX Runtime there, so that no command has to tell that it fetches it.

@@ -6,19 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sweep::plan::Task;
 use sweep_wire::ToWorker;
 
 use super::*;
-use crate::scheduler::trial;
+use crate::store::support::job;
 
 #[test]
 fn a_worker_that_hangs_ends_with_its_scheduler() {
     let place = Place::new();
     let mut command = place.command(&["worker"]);
     let mut worker = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let Task::Train(job) = &*trial(0).task else { panic!("it trains") };
-    let mut question = serde_json::to_vec(&ToWorker::Inspect { job: Box::new(job.clone()) }).unwrap();
+    let mut question = serde_json::to_vec(&ToWorker::Inspect { job: Box::new(job()) }).unwrap();
     question.push(b'\n');
     // Nobody reads the answers, so that the worker hangs once they fill the pipe, which holds 64 KiB.
     let mut stdin = worker.stdin.take().unwrap();

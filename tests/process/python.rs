@@ -39,6 +39,7 @@ async fn a_program_that_is_interrupted_comes_to_the_same_result() {
     let first = bench.rest().await;
     assert_eq!(failure(&first).0, FailureKind::Transient);
     assert!(first.iter().any(|said| matches!(said, FromWorker::Checkpoint { step: 100, bytes: 1.., .. })));
+    bench.checkpoints = vec![50, 100];
     bench.launch(2, &["python3", STAND_IN], 1000);
     let second = bench.rest().await;
     assert!(matches!(second[0], FromWorker::Started { step: 100, .. }), "{second:?}");
@@ -57,7 +58,7 @@ fn python(script: &str, swept: bool) -> Finished {
     command.args(["-c", script]).env("PYTHONPATH", HELPER).env("PYTHONDONTWRITEBYTECODE", "1");
     command.env_remove("SWEEP_TRIAL").stdin(Stdio::null());
     if swept {
-        let trial = r#"{"version":1,"trial":7,"attempt":2,"schedule":"one_cycle","budget":"50%","steps":3,"seed":5,"parameters":{"learning_rate":0.1}}"#;
+        let trial = r#"{"version":1,"trial":7,"attempt":2,"schedule":"one_cycle","budget":"50%","steps":3,"seed":5,"checkpoints":[1,2],"parameters":{"learning_rate":0.1}}"#;
         fs::write(path("trial.json"), trial).unwrap();
         let table = [0.5_f32, 0.9, 0.25, 0.8, 0.125, 0.7];
         fs::write(path("table.f32"), table.map(f32::to_le_bytes).concat()).unwrap();
@@ -78,7 +79,10 @@ assert (trial.trial, trial.attempt, trial.seed, trial.steps) == (7, 2, 5, 3)
 assert (trial.schedule, trial.budget, trial.parameters) == ("one_cycle", "50%", {"learning_rate": 0.1})
 assert [trial.rate(step) for step in range(3)] == [0.5, 0.25, 0.125]
 assert [round(trial.momentum(step), 3) for step in range(3)] == [0.9, 0.8, 0.7]
-assert os.path.isdir(trial.checkpoint_folder)
+assert os.path.isdir(trial.checkpoint_folder) and trial.resume == 0
+for step in (1, 3):
+    open(trial.checkpoint_path(step), "w").close()
+assert trial.resume == 1
 trial.start(1)
 trial.report(2, {"train/loss": math.nan, "a": Tensor()}, b=1)
 trial.checkpointed(2)

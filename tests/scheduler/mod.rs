@@ -1,17 +1,15 @@
 //! The whole scheduler with real processes: workers that die, hang, lie and talk nonsense cost their trial one
 //! attempt, not the sweep.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
 use sweep::{
-    daemon::{Scheduler, now},
-    engine::{Drain, Policy, State},
-    plan::{Keeping, PlannedTrial, SweepInfo, Task},
-    store::{QueryLimits, Store, plain, query},
+    daemon::{Ended, Order, Scheduler, Setup, Signal, View},
+    device::Gpus,
+    engine::{Over, Policy},
+    store::{QueryLimits, plain, query},
 };
-use sweep_wire::{
-    Contents, CrossEntropy, Data, Every, Images, Init, Job, Loss, Model, Optimizer, Sgd, Source,
-};
+use sweep_wire::{Contents, Facts};
 use tokio::sync::mpsc;
 
 /// A worker in shell: answers each assignment of a trial of ten steps, after `fault` had its chance.
@@ -28,85 +26,68 @@ done"#
     )
 }
 
-pub(crate) fn trial(number: u64) -> PlannedTrial {
-    let images = Images { images: "i".into(), labels: "l".into() };
-    let job = Job {
-        model: Model {
-            onnx: "m".into(),
-            output: None,
-            loss: Loss::CrossEntropy(CrossEntropy::default()),
-            init: Init::Exported,
-            trainable: vec![],
-            frozen: vec![],
-        },
-        data: Data {
-            train: Source::Images(images),
-            validation: None,
-            test: None,
-            normalize: None,
-            augment: vec![],
-            label_noise: None,
-            drift: None,
-            shuffle: true,
-            split_seed: 0,
-            memory: 1 << 30,
-        },
-        batch_size: 1,
-        optimizer: Optimizer::Sgd(Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 }),
-        accumulate: 1,
-        no_decay: vec![],
-        clip_norm: None,
-        ema: None,
-        threads: 1,
+/// A sweep of as many trials of ten steps as there are seeds; nobody looks at its files.
+fn order(seeds: u64) -> Order {
+    let text = format!(
+        "name: test
+model: {{onnx: m.onnx, loss: mse}}
+data: {{train: {{inputs: x.npy, labels: y.npy}}}}
+training: {{batch_size: 1, full_budget: 10 steps, optimizer: sgd, log_every: 1 step}}
+schedules: [constant]
+parameters: {{learning_rate: 0.1}}
+seeds: {seeds}
+retry: {{max: 2, backoff: 0 s}}
+resources: {{workers: 2, threads: 1}}
+"
+    );
+    let facts = Facts {
+        train_samples: 100,
+        validation_samples: 0,
+        test_samples: 0,
+        contents: Contents { model: "m".into(), data: "d".into() },
+        parameters: 1,
+        numerics: 0,
+        runtime: String::new(),
+        cpu: String::new(),
+        warnings: vec![],
+        metrics: vec!["loss".into()],
     };
-    PlannedTrial {
-        key: format!("key-{number}"),
-        schedule: "constant".into(),
-        budget: "100%".into(),
-        steps: 10,
-        settings: BTreeMap::from([("learning_rate".into(), 0.1)]),
-        seed: number,
-        task: Arc::new(Task::Train(job)),
-        table: [0.1; 10].into(),
-        log_every: 1,
-        evaluate: vec![10],
-        keep: Keeping { every: Every::Seconds(30.0), weights: false, best: None },
+    Order { file: "/nowhere/test.yaml".into(), text, facts }
+}
+
+pub(crate) fn setup(home: &Path, script: &str, policy: Policy) -> Setup {
+    Setup {
+        home: home.to_owned(),
+        worker: vec!["sh".into(), "-c".into(), script.into()],
+        policy,
+        cores: 2,
+        pinnable: vec![],
+        gpus: Gpus::None { why: "none are wanted".into() },
+        daemon: false,
     }
 }
 
-struct Ended {
-    state: State,
+struct Outcome {
+    ended: Ended,
+    /// How the sweep ended, unless the scheduler did before.
+    over: Option<Over>,
     told: Vec<String>,
 }
 
 /// Trains `trials` trials with two workers running `script`; `interrupt` presses Ctrl-C this often at the start.
-async fn run(home: &Path, script: &str, policy: Policy, trials: u64, interrupt: usize) -> Ended {
-    let mut store = Store::open_writer(home).unwrap();
-    let info = SweepInfo {
-        name: "test".into(),
-        description: None,
-        spec: String::new(),
-        metric: "train/loss".into(),
-        selection_metric: None,
-        maximize: false,
-        facts: None,
-    };
-    let planned: Vec<_> = (0..trials).map(trial).collect();
-    let submission = store.submit(&info, &planned, now()).unwrap();
-    let todo = submission.trials.iter().map(|(id, _)| *id).zip(planned).collect();
-    let command = vec!["sh".into(), "-c".into(), script.into()];
-    let scheduler =
-        Scheduler::new(store, home, command, policy, 2, Contents { model: "m".into(), data: "d".into() })
-            .unwrap();
-    let (press, interrupts) = mpsc::channel(8);
+async fn run(home: &Path, script: &str, policy: Policy, trials: u64, interrupt: usize) -> Outcome {
+    let mut scheduler = Scheduler::open(setup(home, script, policy)).unwrap();
+    let (accepted, event) = scheduler.submit(order(trials)).unwrap();
+    let (press, signals) = mpsc::channel(8);
     for _ in 0..interrupt {
-        press.send(()).await.unwrap();
+        press.send(Signal::Interrupt).await.unwrap();
     }
     let mut told = Vec::new();
-    let mut observe = |_: &State, lines: &[String]| told.extend_from_slice(lines);
-    let run = scheduler.run(todo, interrupts, &mut observe);
-    let (state, _store) = tokio::time::timeout(Duration::from_secs(60), run).await.unwrap().unwrap();
-    Ended { state, told }
+    let mut observe = |view: View<'_>| told.extend_from_slice(view.told);
+    let run = scheduler.run(vec![event], signals, None, &mut observe);
+    let ended = tokio::time::timeout(Duration::from_secs(60), run).await.unwrap().unwrap();
+    let over = ended.over.get(&accepted.sweep).cloned();
+    Outcome { ended, over, told }
 }
 
 /// The rows of a query, each as its values in words.
@@ -122,7 +103,8 @@ async fn survives(fault: &str, policy: Policy, message: &str) {
     // `mkdir` succeeds for exactly one worker.
     let once = format!("if mkdir {} 2>/dev/null; then {fault}; fi", marker.display());
     let ended = run(home.path(), &worker(&once), policy, 4, 0).await;
-    assert_eq!(ended.state.counts.done, 4, "{:?}", ended.told);
+    assert_eq!(ended.over, Some(Over::Done), "{:?}", ended.told);
+    assert_eq!(sql(home.path(), "SELECT DISTINCT status FROM trials"), [["done"]]);
     let attempts = sql(home.path(), "SELECT \"end\", message FROM attempts ORDER BY attempt");
     assert_eq!(attempts.len(), 5, "{attempts:?}");
     let failed: Vec<_> = attempts.iter().filter(|row| row[0] == "failed").collect();
@@ -163,12 +145,34 @@ async fn a_worker_that_floods_costs_one_attempt() {
 }
 
 #[tokio::test]
+async fn messages_of_attempts_that_are_not_its_own_change_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let lies = r#"for other in $((a + 1)) $((a - 1)) 0 9999999; do
+    echo "{\"type\":\"started\",\"attempt\":$other,\"step\":0,\"state_bytes\":0,\"damaged\":[]}"
+    echo "{\"type\":\"progress\",\"attempt\":$other,\"step\":10,\"loss\":7,\"learning_rate\":0.1,\"step_ms\":1,\"points\":[{\"name\":\"train/loss\",\"step\":9,\"value\":7}]}"
+    echo "{\"type\":\"checkpoint\",\"attempt\":$other,\"step\":5,\"bytes\":1}"
+    echo "{\"type\":\"diverged\",\"attempt\":$other,\"step\":1,\"train_seconds\":0.1}"
+    echo "{\"type\":\"failed\",\"attempt\":$other,\"kind\":\"permanent\",\"message\":\"a lie\"}"
+    echo "{\"type\":\"done\",\"attempt\":$other,\"steps\":10,\"train_seconds\":0.1}"
+  done"#;
+    let ended = run(home.path(), &worker(lies), Policy::default(), 20, 0).await;
+    assert_eq!(ended.over, Some(Over::Done), "{:?}", ended.told);
+    assert_eq!(ended.told, [""; 0]);
+    let ends = "SELECT count(*), count(DISTINCT trial), max(message) FROM attempts WHERE \"end\" = 'done'";
+    assert_eq!(sql(home.path(), ends), [["20", "20", ""]]);
+    assert_eq!(
+        sql(home.path(), "SELECT DISTINCT name, step, value FROM curves"),
+        [["train/loss", "9", "0.5"]]
+    );
+}
+
+#[tokio::test]
 async fn a_program_that_cannot_be_started_stops_the_sweep_and_blames_no_trial() {
     let home = tempfile::tempdir().unwrap();
     let ended = run(home.path(), "echo broken >&2; exit 127", Policy::default(), 50, 0).await;
-    assert!(matches!(ended.state.drain, Drain::Broken { .. }), "{:?}", ended.state.drain);
-    assert_eq!(ended.told.len(), 1, "{:?}", ended.told);
-    assert_eq!(sql(home.path(), "SELECT DISTINCT status FROM trials"), [["queued"]]);
+    assert!(matches!(ended.over, Some(Over::Broken { .. })), "{:?}", ended.over);
+    assert!(ended.told.is_empty(), "its end says it: {:?}", ended.told);
+    assert_eq!(sql(home.path(), "SELECT DISTINCT status FROM trials"), [["cancelled"]]);
 }
 
 #[tokio::test]
@@ -177,10 +181,10 @@ async fn two_interrupts_stop_what_runs_and_the_next_run_goes_on() {
     let stoppable = r#"if [ -e wait ]; then :; fi
   case "$line" in *'"stop"'*) echo "{\"type\":\"failed\",\"attempt\":$(printf '%s' "$line" | tr -dc 0-9),\"kind\":\"stopped\",\"message\":\"stopped\"}"; continue;; esac"#;
     let ended = run(home.path(), &worker(stoppable), Policy::default(), 30, 2).await;
-    assert_eq!(ended.state.drain, Drain::Stop);
-    assert!(ended.state.counts.done < 30);
+    assert!(ended.ended.drained && ended.over.is_none());
+    assert!(sql(home.path(), "SELECT DISTINCT status FROM trials").contains(&vec!["cancelled".to_owned()]));
     let ended = run(home.path(), &worker(""), Policy::default(), 30, 0).await;
-    assert_eq!(ended.state.drain, Drain::No);
+    assert_eq!(ended.over, Some(Over::Done));
     assert_eq!(sql(home.path(), "SELECT DISTINCT status FROM trials"), [["done"]]);
     assert_eq!(
         sql(home.path(), "SELECT count(*) FROM trials"),

@@ -1,281 +1,196 @@
-//! A machine with scripted workers: they start, train, lie, stall, die and talk nonsense as a seed decides.
+//! The engine, its ledger and a machine, in virtual time: schedulers die and start again, commits fail, people change
+//! their minds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
-use proptest::prelude::Rng;
-use proptest::test_runner::{RngAlgorithm, TestRng};
-use sweep::engine::{Action, AttemptEnd, Drain, Event, Policy, Record, State, TrialId, WorkerRef};
-use sweep_wire::{FailureKind, FromWorker, PROTOCOL, Point, Progress};
+use sweep::engine::{Action, Drain, Event, GpuNeed, Kind, Limits, Need, Policy, Pool, State, SweepId, Terms};
 
-use super::waiting;
+use super::{
+    ledger::{Ledger, SweepRow},
+    machine::{Fault, Machine},
+};
 
 /// Faults end here; what is left must then finish.
 const CALM_AFTER: i64 = 3_000_000;
 const DEADLINE: i64 = 60_000_000;
 
-#[derive(Debug, Clone)]
-struct Worker {
-    attempt: Option<(u64, TrialId, u64)>,
-    /// Checkpoints it may go on from, until it has begun.
-    resume: Option<Vec<u64>>,
-    step: u64,
-    said_hello: bool,
-    /// Ends its process at the next turn.
-    released: bool,
-    silent: bool,
-}
-
-pub(super) struct World {
-    pub(super) records: Vec<Record>,
-    pub(super) trials: usize,
-    rng: TestRng,
-    /// Chance of each kind of fault per turn, in 1/1000; some are off, some likely.
-    weights: [u64; 8],
-    workers: BTreeMap<WorkerRef, Worker>,
-    /// The checkpoints on disk.
-    files: BTreeSet<(TrialId, u64)>,
-    steps: BTreeMap<TrialId, u64>,
+pub(crate) struct World {
+    machine: Machine,
+    ledger: Ledger,
+    state: State,
+    now: i64,
+    log: DefaultHasher,
+    loud: bool,
 }
 
 impl World {
-    pub(super) fn run(seed: u64) -> Self {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let mut pick = |below: u64| rng.next_u64() % below;
-        let weights = std::array::from_fn(|_| [0, 0, 5, 30, 150][pick(5) as usize]);
-        let (slots, trials) = (1 + pick(4), 1 + pick(12));
-        let steps: BTreeMap<_, _> = (0..trials as i64).map(|trial| (trial, 1 + pick(30))).collect();
-        let mut world = Self {
-            records: vec![],
-            trials: trials as usize,
-            rng,
-            weights,
-            workers: BTreeMap::new(),
-            files: BTreeSet::new(),
-            steps,
-        };
-        // Start failures must not end the sweep here: an environment that is broken for good has its own test.
-        let policy = Policy { max_start_failures: u32::MAX, ..Policy::default() };
-        let mut state = State::new(policy, slots as u32, 1);
-        let submitted = world.steps.iter().map(|(trial, steps)| waiting(*trial, *steps)).collect();
-        let mut now = 0;
-        let mut events = vec![Event::Submitted { trials: submitted }];
+    /// Runs a seed to its end and gives the hash of everything that happened.
+    pub(crate) fn run(seed: u64, loud: bool) -> u64 {
+        let mut machine = Machine::new(seed);
+        let ledger = sweeps(&mut machine);
+        let cores = 1 + machine.below(4) as u32;
+        let state = engine(&ledger, cores);
+        let mut world = Self { machine, ledger, state, now: 0, log: DefaultHasher::new(), loud };
+        let mut events = world.first_events();
         loop {
-            for event in std::mem::take(&mut events) {
-                let actions = state.step(now, event);
-                state.check();
-                world.apply(actions, &mut events);
+            while !events.is_empty() {
+                events = world.step_all(events, cores);
             }
-            assert_eq!(state.drain, Drain::No);
-            if state.is_finished() {
-                return world;
+            assert_eq!(world.state.drain, Drain::No);
+            if world.state.is_finished() {
+                break;
             }
-            if events.is_empty() {
-                now += 100 + world.below(3000) as i64;
-                assert!(now < DEADLINE, "seed {seed} does not end: {state:?}");
-                events = world.turn(now < CALM_AFTER);
-            }
+            world.pass_time();
+            assert!(world.now < DEADLINE, "seed {seed} does not end: {:?}", world.state);
+            // What people ask is answered from what is committed, before anything else that has happened.
+            events = world.person();
+            events.extend(world.machine.turn());
+        }
+        world.ledger.check_end();
+        world.log.finish()
+    }
+
+    fn note(&mut self, what: &impl std::fmt::Debug) {
+        let line = format!("{} {what:?}", self.now);
+        line.hash(&mut self.log);
+        if self.loud {
+            println!("{line}");
         }
     }
 
-    fn below(&mut self, below: u64) -> u64 {
-        self.rng.next_u64() % below
-    }
-
-    fn strikes(&mut self, fault: usize, faults: bool) -> bool {
-        let weight = self.weights[fault];
-        self.below(1000) < weight && faults
-    }
-
-    fn apply(&mut self, actions: Vec<Action>, events: &mut Vec<Event>) {
-        for action in actions {
-            match action {
-                Action::Persist(record) => self.records.push(record),
-                Action::Spawn { worker } => {
-                    let fresh = Worker {
-                        attempt: None,
-                        resume: None,
-                        step: 0,
-                        said_hello: false,
-                        released: false,
-                        silent: false,
-                    };
-                    self.workers.insert(worker, fresh);
-                    events.push(Event::Spawned { worker, pid: worker.incarnation as u32 });
-                }
-                Action::Assign { worker, attempt, trial, resume } => {
-                    let steps = self.steps[&trial];
-                    for step in &resume {
-                        assert!(self.files.contains(&(trial, *step)), "checkpoint {step} is not there");
-                    }
-                    if let Some(worker) = self.workers.get_mut(&worker) {
-                        assert!(worker.attempt.is_none(), "a worker got two trials");
-                        (worker.attempt, worker.resume) = (Some((attempt, trial, steps)), Some(resume));
-                    }
-                }
-                Action::Discard { trial, steps } => {
-                    for step in steps {
-                        self.files.remove(&(trial, step));
-                    }
-                }
-                Action::Release { worker } => {
-                    if let Some(worker) = self.workers.get_mut(&worker) {
-                        worker.released = true;
-                    }
-                }
-                Action::Kill { worker } => {
-                    if self.workers.remove(&worker).is_some() {
-                        events.push(Event::Exited { worker, how: "killed by SIGKILL".into() });
-                    }
-                }
-                Action::Stop { .. } | Action::Tell(_) => {}
+    /// A scheduler that starts reads the GPUs and submits what the ledger has open.
+    fn first_events(&mut self) -> Vec<Event> {
+        let mut events = vec![Event::Gpus(self.machine.read_gpus())];
+        let open = self.ledger.sweeps.iter().filter(|(_, row)| row.over.is_none());
+        for (id, row) in open.map(|(id, row)| (*id, row.paused)).collect::<Vec<_>>() {
+            events.push(self.ledger.submission(id));
+            if row {
+                events.push(Event::Pause { sweep: id, by: "p".into(), stop: false });
             }
-        }
-    }
-
-    /// What all workers do next.
-    fn turn(&mut self, faults: bool) -> Vec<Event> {
-        let mut events = vec![Event::Tick];
-        for reference in self.workers.keys().copied().collect::<Vec<_>>() {
-            let Some(mut worker) = self.workers.remove(&reference) else { continue };
-            let dies = self.strikes(0, faults) || (worker.released && !worker.silent);
-            if dies {
-                events.push(Event::Exited { worker: reference, how: "exit code 1".into() });
-                continue;
-            }
-            if self.strikes(1, faults) {
-                worker.silent = true;
-            }
-            if !worker.silent {
-                self.talk(reference, &mut worker, faults, &mut events);
-            }
-            self.workers.insert(reference, worker);
         }
         events
     }
 
-    fn talk(&mut self, reference: WorkerRef, worker: &mut Worker, faults: bool, events: &mut Vec<Event>) {
-        let said = |message| Event::Said { worker: reference, message };
-        if self.strikes(2, faults) {
-            return events.push(Event::Nonsense { worker: reference, problem: "it wrote `?`".into() });
+    /// One turn of the scheduler's loop, as it is: step, commit, apply; dead at any point in between.
+    fn step_all(&mut self, events: Vec<Event>, cores: u32) -> Vec<Event> {
+        let mut actions = Vec::new();
+        for event in events {
+            self.note(&event);
+            let stepped = self.state.step(self.now, event);
+            self.state.check();
+            self.note(&stepped);
+            actions.extend(stepped);
         }
-        if !worker.said_hello {
-            worker.said_hello = true;
-            return events.push(said(FromWorker::Hello {
-                protocol: PROTOCOL,
-                worker: String::new(),
-                pid: 1,
-            }));
+        let (records, effects): (Vec<_>, Vec<_>) =
+            actions.into_iter().partition(|action| matches!(action, Action::Persist(_)));
+        if !records.is_empty() && self.machine.strikes(Fault::DiskFull) {
+            return self.restart(cores, "disk full");
         }
-        let Some((attempt, trial, steps)) = worker.attempt else {
-            return events.push(said(FromWorker::Heartbeat));
-        };
-        if let Some(mut resume) = worker.resume.take() {
-            let mut damaged = Vec::new();
-            while !resume.is_empty() && self.strikes(7, faults) {
-                damaged.extend(resume.pop());
-            }
-            worker.step = resume.pop().unwrap_or(0);
-            let step = worker.step;
-            return events.push(said(FromWorker::Started { attempt, step, state_bytes: 1 << 20, damaged }));
+        for action in &records {
+            let Action::Persist(record) = action else { continue };
+            self.ledger.apply(record);
         }
-        if self.strikes(3, faults) {
-            // A late message of another attempt.
-            return events.push(said(FromWorker::Done { attempt: attempt - 1, steps, train_seconds: 0.0 }));
+        let crash = self.machine.strikes(Fault::Crash);
+        let done = if crash { self.machine.below(effects.len() as u64 + 1) as usize } else { effects.len() };
+        let mut next = Vec::new();
+        for action in effects.into_iter().take(done) {
+            self.machine.apply(action, &self.ledger.steps, &mut next);
         }
-        if self.strikes(4, faults) {
-            worker.attempt = None;
-            let kind = [FailureKind::Transient, FailureKind::Permanent, FailureKind::Stopped]
-                [self.below(3) as usize];
-            return events.push(said(FromWorker::Failed { attempt, kind, message: "failed".into() }));
+        if crash { self.restart(cores, "crash") } else { next }
+    }
+
+    fn restart(&mut self, cores: u32, why: &str) -> Vec<Event> {
+        self.note(&why);
+        self.machine.scheduler_died();
+        self.ledger.recover();
+        self.state = engine(&self.ledger, cores);
+        self.first_events()
+    }
+
+    fn pass_time(&mut self) {
+        self.now += 100 + self.machine.below(3000) as i64;
+        if self.machine.strikes(Fault::ClockJump) {
+            let jump = self.machine.below(2_000_000) as i64 - 1_000_000;
+            self.now = (self.now + jump).max(0);
         }
-        if self.strikes(5, faults) {
-            worker.attempt = None;
-            return events.push(said(FromWorker::Diverged {
-                attempt,
-                step: worker.step,
-                train_seconds: 0.0,
-            }));
-        }
-        let lies = self.strikes(6, faults);
-        if worker.step == steps || lies {
-            worker.attempt = None;
-            return events.push(said(FromWorker::Done { attempt, steps, train_seconds: 1.0 }));
-        }
-        let from = worker.step;
-        worker.step = (worker.step + 1 + self.below(10)).min(steps);
-        let points = (from..worker.step).map(|step| Point { name: "train/loss".into(), step, value: 1.0 });
-        let points = points.collect();
-        let (step, loss, learning_rate, step_ms) = (worker.step, Some(1.0), Some(0.1), 1.0);
-        events.push(said(FromWorker::Progress(Progress {
-            attempt,
-            step,
-            loss,
-            learning_rate,
-            step_ms,
-            points,
-        })));
-        if worker.step < steps && self.below(3) == 0 {
-            self.files.insert((trial, worker.step));
-            events.push(said(FromWorker::Checkpoint { attempt, step: worker.step, bytes: 1 }));
+        if self.machine.faults && self.now >= CALM_AFTER {
+            self.machine.faults = false;
+            self.note(&"calm");
         }
     }
 
-    /// Reads the records as a store would: attempts only grow, none is open twice, a trial that ended stays so,
-    /// attempts go on from checkpoints that are there, and a finished trial has the points of all its steps.
-    pub(super) fn check_records(&self) {
-        let mut open: BTreeMap<TrialId, u64> = BTreeMap::new();
-        let mut over = BTreeSet::new();
-        let mut measured: BTreeMap<TrialId, BTreeSet<u64>> = BTreeMap::new();
-        let mut checkpoints: BTreeMap<TrialId, BTreeSet<u64>> = BTreeMap::new();
-        let mut newest = 0;
-        for record in &self.records {
-            match record {
-                Record::AttemptStarted { attempt, trial, .. } => {
-                    assert!(*attempt > newest && !over.contains(trial), "{record:?}");
-                    newest = *attempt;
-                    assert!(open.insert(*trial, *attempt).is_none(), "two live attempts: {record:?}");
-                }
-                Record::AttemptBegan { attempt, trial, step } => {
-                    assert_eq!(open.get(trial), Some(attempt));
-                    assert!(*step == 0 || checkpoints[trial].contains(step), "{record:?}");
-                    let measured = measured.entry(*trial).or_default();
-                    measured.retain(|known| known < step);
-                    assert_eq!(measured.len() as u64, *step, "nothing before the checkpoint is lost");
-                }
-                Record::Points { attempt, trial, points } => {
-                    assert_eq!(open.get(trial), Some(attempt));
-                    let steps = points.iter().map(|point| point.step);
-                    measured.entry(*trial).or_default().extend(steps);
-                }
-                Record::CheckpointSaved { attempt, trial, step, .. } => {
-                    assert_eq!(open.get(trial), Some(attempt));
-                    let checkpoints = checkpoints.entry(*trial).or_default();
-                    assert!(checkpoints.insert(*step) && checkpoints.len() <= 3, "{record:?}");
-                }
-                Record::CheckpointsDropped { trial, steps } => {
-                    let checkpoints = checkpoints.entry(*trial).or_default();
-                    assert!(steps.iter().all(|step| checkpoints.remove(step)), "{record:?}");
-                }
-                Record::WeightsKept { .. } => {}
-                Record::AttemptEnded { attempt, trial, end, .. } => {
-                    assert_eq!(open.remove(trial), Some(*attempt));
-                    if *end == AttemptEnd::Done {
-                        let steps = self.steps[trial];
-                        assert!(
-                            measured[trial].iter().copied().eq(0..steps),
-                            "a finished trial has all points"
-                        );
-                        assert!(checkpoints.get(trial).is_none_or(BTreeSet::is_empty), "nothing is left");
-                    }
-                }
-                Record::TrialQueued { trial, .. } => assert!(!over.contains(trial)),
-                Record::TrialEnded { trial, .. } => {
-                    assert!(!open.contains_key(trial) && over.insert(*trial), "{record:?}");
-                }
+    /// Somebody changes a sweep. When it is calm, what was paused goes on.
+    fn person(&mut self) -> Vec<Event> {
+        let calm = !self.machine.faults;
+        if !calm && !self.machine.strikes(Fault::Person) {
+            return vec![];
+        }
+        let by = || "p".to_owned();
+        let mut events = Vec::new();
+        let open: Vec<SweepId> =
+            self.ledger.sweeps.iter().filter(|(_, row)| row.over.is_none()).map(|(id, _)| *id).collect();
+        for id in open {
+            let what = if calm { 2 } else { self.machine.below(12) };
+            match what {
+                0 => events.push(Event::Cancel { sweep: id, by: by() }),
+                1 => events.push(Event::Pause { sweep: id, by: by(), stop: self.machine.below(2) == 0 }),
+                2 => events.push(Event::Resume { sweep: id, by: by() }),
+                3 => events.push(self.ledger.submission(id)),
+                _ => {}
             }
         }
-        assert!(open.is_empty());
+        events
     }
+}
+
+fn engine(ledger: &Ledger, cores: u32) -> State {
+    let policy = Policy { max_start_failures: ledger.max_start_failures, ..Policy::default() };
+    let pinnable = (0..cores).collect();
+    State::new(policy, Pool::new(cores, pinnable), ledger.next_attempt())
+}
+
+/// Up to three sweeps, some of whose trials are the same.
+fn sweeps(machine: &mut Machine) -> Ledger {
+    // Mostly start failures pass; sometimes they break sweeps.
+    let max_start_failures = [u32::MAX, u32::MAX, 3][machine.below(3) as usize];
+    let mut ledger = Ledger::default();
+    ledger.max_start_failures = max_start_failures;
+    for id in 1..=1 + machine.below(3) as i64 {
+        let first = machine.below(8) as i64;
+        let trials: Vec<_> = (first..=first + machine.below(8) as i64).collect();
+        for trial in &trials {
+            let steps = 1 + machine.below(30);
+            ledger.steps.entry(*trial).or_insert(steps);
+        }
+        let gpu = (machine.gpus > 0 && machine.below(3) == 0)
+            .then(|| GpuNeed { share: [300, 500, 1000][machine.below(3) as usize], foreign: false });
+        let need = Need {
+            kind: Kind::Trainer,
+            cpu: [500, 1000][machine.below(2) as usize],
+            pin: machine.below(2) == 0,
+            gpu,
+            memory: None,
+            nice: 0,
+        };
+        let limits = match machine.below(6) {
+            2 => Limits { wall_clock_ms: Some(1000 * (1 + machine.below(1000) as i64)), ..Limits::default() },
+            3 => Limits { usd: Some(1.0 + machine.below(100) as f64), ..Limits::default() },
+            0 => Limits { trials: Some(1 + machine.below(10)), ..Limits::default() },
+            1 => Limits { failures: Some(1 + machine.below(3)), ..Limits::default() },
+            _ => Limits::default(),
+        };
+        let terms = Terms {
+            priority: machine.below(3) as i32,
+            need,
+            max_workers: 1 + machine.below(4) as u32,
+            limits,
+            usd_per_hour: Some(3600.0),
+            max_retries: machine.below(4) as u32,
+            backoff_ms: [0, 1000, 60_000][machine.below(3) as usize],
+            max_checkpoints: 2,
+            stall_ms: Some(600_000),
+        };
+        ledger.sweeps.insert(id, SweepRow { terms, trials, paused: false, over: None });
+    }
+    ledger
 }

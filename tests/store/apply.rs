@@ -2,7 +2,7 @@
 
 use sweep::{
     engine::{AttemptEnd, Record, TrialEnd},
-    store::{Store, StoreError, open_reader},
+    store::{Store, StoreError, TrialStatus, open_reader},
 };
 
 use super::support::{
@@ -69,7 +69,7 @@ fn an_attempt_voids_the_points_from_the_step_on_that_it_begins_at() {
         ])
         .unwrap();
     let losses = || open_reader(home.path()).unwrap().trial(id).unwrap().losses;
-    let began = |attempt, step| Record::AttemptBegan { attempt, trial: id, step };
+    let began = |attempt, step| Record::AttemptBegan { attempt, trial: id, step, void: step };
     store.apply(&[started(2, id)]).unwrap();
     assert_eq!(losses(), [2.0, 1.0], "it may go on from a checkpoint");
     store.apply(&[began(2, 90), points(2, id, vec![point("train/loss", 90, 2.5)])]).unwrap();
@@ -107,8 +107,11 @@ fn the_last_value_of_a_metric_is_the_result_and_no_number_is_none() {
         point("train/loss", 3, f64::NAN),
     ];
     store.apply(&[started(1, id), points(1, id, values)]).unwrap();
+    let outcome = || open_reader(home.path()).unwrap().outcomes(submission.sweep).unwrap().remove(0);
+    assert_eq!((outcome().end, outcome().value), (None, None), "a value so far is not a result");
+    store.apply(&[attempt_ended(1, id, AttemptEnd::Done), trial_ended(id, TrialEnd::Done)]).unwrap();
+    assert_eq!((outcome().end, outcome().value), (Some(TrialStatus::Done), Some(0.5)));
     let reader = open_reader(home.path()).unwrap();
-    assert_eq!(reader.outcomes(submission.sweep).unwrap()[0].value, Some(0.5));
     let metrics = reader.trial(id).unwrap().metrics;
     assert_eq!((metrics[0].step, metrics[0].value), (100, Some(0.5)));
     assert_eq!((metrics[1].step, metrics[1].value), (3, None));

@@ -9,7 +9,7 @@ use super::results::{outcome, sweep, without_value};
 
 fn totals() -> Totals {
     let counts = Counts { trials: 12, done: 11, diverged: 1, ..Counts::default() };
-    Totals { counts, device_seconds: 123.0, wall_seconds: 61.5 }
+    Totals { counts, reason: None, device_seconds: 123.0, wall_seconds: 61.5 }
 }
 
 fn seeds(schedule: &str, steps: u64, values: &[f64]) -> Vec<Outcome> {

@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "the lint only knows functions marked `#[test]`")]
 
 mod apply;
+mod large;
 mod matrix;
 mod never_lost;
 mod open;
 mod query;
 mod results;
 mod submit;
-mod support;
+pub(crate) mod support;
 mod table;
+pub(crate) mod thousands;

@@ -9,7 +9,8 @@ use sweep::{
 };
 use tempfile::TempDir;
 
-use super::support::{NOW, attempt_ended, home, info, point, points, started, trial, trial_ended};
+use super::large::agrees;
+use super::support::{NOW, attempt_ended, home, info, point, points, started, terms, trial, trial_ended};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -166,7 +167,7 @@ impl World {
 
     fn submit(&mut self, name: u8, trials: &[u8]) {
         let planned: Vec<_> = trials.iter().map(|seed| trial("cosine", 100, 0.1, u64::from(*seed))).collect();
-        let submission = self.store().submit(&info(&name.to_string()), &planned, NOW).unwrap();
+        let submission = self.store().submit(&info(&name.to_string()), &planned, &terms(), NOW).unwrap();
         for (id, _) in submission.trials {
             let known = self.trials.entry(id).or_insert(Known::Queued);
             if *known == Known::Failed {
@@ -190,6 +191,7 @@ impl World {
     fn check(&mut self) {
         self.store();
         let reader = open_reader(self.home.path()).unwrap();
+        agrees(&reader);
         for (id, known) in &self.trials {
             let detail = reader.trial(*id).unwrap();
             let result =

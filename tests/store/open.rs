@@ -9,7 +9,7 @@ use sweep::{
 };
 
 use super::support::{
-    NOW, attempt_ended, finish, home, info, point, points, started, submitted, trial, trial_ended,
+    NOW, attempt_ended, finish, home, info, point, points, started, submitted, terms, trial, trial_ended,
 };
 
 fn number(home: &tempfile::TempDir, sql: &str) -> i64 {
@@ -23,8 +23,8 @@ fn a_new_store_says_whose_it_is_and_of_which_version() {
     drop(Store::open_writer(&home.path().join("deep/inside")).unwrap());
     drop(Store::open_writer(home.path()).unwrap());
     assert_eq!(number(&home, "PRAGMA application_id"), 0x5357_4550);
-    assert_eq!(number(&home, "PRAGMA user_version"), 2);
-    assert_eq!(number(&home, "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND strict"), 8);
+    assert_eq!(number(&home, "PRAGMA user_version"), 3);
+    assert_eq!(number(&home, "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND strict"), 11);
     let connection = Connection::open(home.path().join(FILE_NAME)).unwrap();
     let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
     assert_eq!(mode, "wal");
@@ -77,7 +77,7 @@ fn a_store_of_a_newer_version_is_refused() {
     drop(Store::open_writer(home.path()).unwrap());
     let connection = Connection::open(home.path().join(FILE_NAME)).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(Store::open_writer(home.path()), Err(StoreError::Newer { found: 99, known: 2, .. })));
+    assert!(matches!(Store::open_writer(home.path()), Err(StoreError::Newer { found: 99, known: 3, .. })));
     assert!(matches!(open_reader(home.path()), Err(StoreError::Newer { .. })));
 }
 
@@ -129,12 +129,17 @@ fn attempts_of_a_scheduler_that_went_away_are_lost_and_their_trials_wait() {
     let attempt = &open_reader(home.path()).unwrap().trial(lost).unwrap().attempts[0];
     assert_eq!(attempt.end.as_deref(), Some("cancelled"));
     assert_eq!(attempt.message.as_deref(), Some("scheduler went away"));
+    // The file was written long after what the store knows, which ends two seconds after this attempt began.
+    assert_eq!(attempt.device_seconds, Some(3602.0));
     assert_eq!(store.next_attempt().unwrap(), 3);
-    let again =
-        store.submit(&info("a"), &[trial("cosine", 100, 0.1, 0), trial("cosine", 100, 0.1, 1)], NOW).unwrap();
+    let again = store
+        .submit(&info("a"), &[trial("cosine", 100, 0.1, 0), trial("cosine", 100, 0.1, 1)], &terms(), NOW)
+        .unwrap();
     assert_eq!(again.trials, [(done, TrialStatus::Done), (lost, TrialStatus::Queued)]);
     // Its points are void once it begins again.
-    store.apply(&[started(3, lost), Record::AttemptBegan { attempt: 3, trial: lost, step: 0 }]).unwrap();
+    store
+        .apply(&[started(3, lost), Record::AttemptBegan { attempt: 3, trial: lost, step: 0, void: 0 }])
+        .unwrap();
     assert_eq!(open_reader(home.path()).unwrap().trial(lost).unwrap().losses, [] as [f64; 0]);
     store.apply(&[attempt_ended(3, lost, AttemptEnd::Done), trial_ended(lost, TrialEnd::Done)]).unwrap();
 }
@@ -153,24 +158,59 @@ fn a_reader_keeps_what_it_saw_while_a_writer_goes_on() {
     assert_eq!(open_reader(home.path()).unwrap().find("last").unwrap().counts.done, 2);
 }
 
+/// A home with the store that an earlier version wrote, and the results that it printed then.
+fn old(version: u32) -> (tempfile::TempDir, serde_json::Value) {
+    let home = home();
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stores");
+    fs::copy(fixtures.join(format!("v{version}.db")), home.path().join(FILE_NAME)).unwrap();
+    let results = fs::read_to_string(fixtures.join(format!("v{version}-results.json"))).unwrap();
+    let found = i64::from(version);
+    let older = open_reader(home.path());
+    assert!(matches!(older, Err(StoreError::Older { found: there, known: 3, .. }) if there == found));
+    drop(Store::open_writer(home.path()).unwrap());
+    (home, serde_json::from_str(&results).unwrap())
+}
+
+fn results(reader: &sweep::store::Reader) -> serde_json::Value {
+    let sweep = reader.find("first").unwrap();
+    assert_eq!(sweep.state, "done");
+    serde_json::to_value(sweep::report::Results::new(&sweep, &reader.outcomes(sweep.sweep).unwrap())).unwrap()
+}
+
 /// `stores/v1.db` was written by the version before checkpoints, `v1-results.json` printed by it.
 #[test]
 fn a_store_of_the_first_version_is_brought_up_to_date_with_all_its_results() {
-    let home = home();
-    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stores");
-    fs::copy(fixtures.join("v1.db"), home.path().join(FILE_NAME)).unwrap();
-    assert!(matches!(open_reader(home.path()), Err(StoreError::Older { found: 1, known: 2, .. })));
-    drop(Store::open_writer(home.path()).unwrap());
+    let (home, before) = old(1);
     let reader = open_reader(home.path()).unwrap();
-    let sweep = reader.find("first").unwrap();
-    let results = sweep::report::Results::new(&sweep, &reader.outcomes(sweep.sweep).unwrap());
-    let mut found = serde_json::to_value(&results).unwrap();
+    let mut found = results(&reader);
     for row in found["rows"].as_array_mut().unwrap() {
         assert!(row.as_object_mut().unwrap().remove("gap").unwrap().is_null());
     }
-    let before = fs::read_to_string(fixtures.join("v1-results.json")).unwrap();
-    assert_eq!(found, serde_json::from_str::<serde_json::Value>(&before).unwrap());
+    assert_eq!(found, before);
     let trial = reader.trial(1).unwrap();
     assert_eq!((trial.facts, trial.rates, trial.weights.len()), (None, None, 0));
-    assert!(!trial.losses.is_empty());
+    assert!(!trial.losses.is_empty() && trial.job["model"]["loss"].is_object());
+}
+
+/// `stores/v2.db` was written by the version before sweeps had a state, and its scheduler was killed in the second one.
+#[test]
+fn a_store_of_the_second_version_keeps_results_and_what_was_interrupted() {
+    let (home, before) = old(2);
+    let reader = open_reader(home.path()).unwrap();
+    assert_eq!(results(&reader), before);
+    let trial = reader.trial(1).unwrap();
+    assert!(trial.facts.unwrap()["contents"]["model"].is_string() && trial.job["model"]["onnx"].is_string());
+    let killed = reader.find("killed").unwrap();
+    assert_eq!((killed.state.as_str(), killed.counts.cancelled), ("cancelled", 4));
+    let mut trials = reader.trials(killed.sweep, None).unwrap();
+    trials.select(&["status".to_owned()]).unwrap();
+    assert_eq!(trials.rows, vec![vec![serde_json::json!("cancelled")]; 4]);
+    assert!(reader.outcomes(killed.sweep).unwrap().iter().all(|outcome| outcome.end.is_none()));
+    let ends: Vec<_> = reader.trial(9).unwrap().attempts.into_iter().map(|attempt| attempt.end).collect();
+    assert_eq!(ends, [Some("cancelled".to_owned())]);
+    let sqlite = Connection::open(home.path().join(FILE_NAME)).unwrap();
+    let check: String = sqlite.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    let orphans: i64 =
+        sqlite.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
+    assert_eq!((check.as_str(), orphans), ("ok", 0));
 }

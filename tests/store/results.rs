@@ -1,17 +1,19 @@
 //! The statistics, against numbers worked out by hand.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use sweep::{
     cost::{covered, median, t_interval},
     report::{Results, Totals},
-    store::{Outcome, Span, SweepRow, TrialStatus, open_reader},
+    store::{Cell, Outcome, Span, SweepRow, TrialStatus, open_reader},
 };
 
 use super::support::{diverge, finish, home, submitted, trial};
 
 pub(crate) fn sweep(selection: Option<&str>, maximize: bool) -> SweepRow {
     SweepRow {
+        state: "open".into(),
+        state_reason: None,
         sweep: 1,
         name: "tiny".to_owned(),
         description: None,
@@ -28,12 +30,13 @@ pub(crate) fn sweep(selection: Option<&str>, maximize: bool) -> SweepRow {
 pub(crate) fn outcome(schedule: &str, steps: u64, rate: f64, value: f64, selection: f64) -> Outcome {
     Outcome {
         trial: 1,
-        schedule: schedule.to_owned(),
-        budget: format!("{}%", steps / 10),
-        steps,
-        settings: BTreeMap::from([("learning_rate".to_owned(), rate)]),
-        seed: 0,
-        status: TrialStatus::Done,
+        cell: Arc::new(Cell {
+            schedule: schedule.to_owned(),
+            budget: format!("{}%", steps / 10),
+            steps,
+            settings: BTreeMap::from([("learning_rate".to_owned(), rate)]),
+        }),
+        end: Some(TrialStatus::Done),
         value: Some(value),
         selection: Some(selection),
         gap: None,
@@ -41,8 +44,8 @@ pub(crate) fn outcome(schedule: &str, steps: u64, rate: f64, value: f64, selecti
     }
 }
 
-pub(crate) fn without_value(outcome: Outcome, status: TrialStatus) -> Outcome {
-    Outcome { value: None, selection: None, status, ..outcome }
+pub(crate) fn without_value(outcome: Outcome, end: TrialStatus) -> Outcome {
+    Outcome { value: None, selection: None, end: Some(end), ..outcome }
 }
 
 fn close(a: f64, b: f64) {
@@ -74,7 +77,7 @@ fn medians_and_covered_time() {
     assert_eq!(covered([]), 0);
     let span = |started_at, ended_at| Span { started_at, ended_at, device_seconds: ended_at.map(|_| 1.0) };
     let totals =
-        Totals::new(Default::default(), &[span(0, Some(1000)), span(500, Some(2000)), span(9000, None)]);
+        Totals::new(&sweep(None, true), &[span(0, Some(1000)), span(500, Some(2000)), span(9000, None)]);
     assert_eq!((totals.device_seconds, totals.wall_seconds), (2.0, 2.0));
 }
 
@@ -104,7 +107,7 @@ fn seeds_that_did_not_finish_are_counted_and_not_averaged() {
         without_value(done(0.0), TrialStatus::Diverged),
         without_value(done(0.0), TrialStatus::Failed),
         // A value so far is not a result.
-        Outcome { status: TrialStatus::Running, ..done(0.1) },
+        Outcome { end: None, ..done(0.1) },
         without_value(done(0.0), TrialStatus::Done),
     ];
     let row = &Results::new(&sweep(None, true), &outcomes).rows[0];

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use sweep::{
-    engine::{AttemptEnd, Millis, Record, TrialEnd, TrialId},
-    plan::{Keeping, PlannedTrial, SweepInfo, Task},
+    engine::{AttemptEnd, Kind, Limits, Millis, Need, Record, Terms, TrialEnd, TrialId},
+    plan::{Keeping, PlannedTrial, Recipe, SweepInfo, Task},
     store::{Store, Submission},
 };
 use sweep_wire::{
@@ -55,16 +55,18 @@ pub(crate) fn job() -> Job {
 pub(crate) fn trial(schedule: &str, steps: u64, rate: f64, seed: u64) -> PlannedTrial {
     PlannedTrial {
         key: format!("{schedule} {steps} {rate} {seed}"),
-        schedule: schedule.to_owned(),
-        budget: format!("{}%", steps / 10),
-        steps,
-        settings: BTreeMap::from([("learning_rate".to_owned(), rate)]),
         seed,
-        task: Arc::new(Task::Train(job())),
-        table: vec![rate as f32; steps as usize].into(),
-        log_every: 1,
-        evaluate: vec![steps],
-        keep: Keeping { every: Every::Seconds(30.0), weights: false, best: None },
+        recipe: Arc::new(Recipe {
+            schedule: schedule.to_owned(),
+            budget: format!("{}%", steps / 10),
+            steps,
+            settings: BTreeMap::from([("learning_rate".to_owned(), rate)]),
+            task: Arc::new(Task::Train(job())),
+            table: vec![rate as f32; steps as usize].into(),
+            log_every: 1,
+            evaluate: vec![steps],
+            keep: Keeping { every: Every::Seconds(30.0), weights: false, best: None },
+        }),
     }
 }
 
@@ -85,7 +87,15 @@ pub(crate) fn point(name: &str, step: u64, value: f64) -> Point {
 }
 
 pub(crate) fn started(attempt: Attempt, trial: TrialId) -> Record {
-    Record::AttemptStarted { attempt, trial, slot: 0, pid: 4711, at: NOW }
+    Record::AttemptStarted {
+        attempt,
+        trial,
+        slot: 0,
+        pid: 4711,
+        process: "boot:1".into(),
+        share: 0.5,
+        at: NOW,
+    }
 }
 
 pub(crate) fn points(attempt: Attempt, trial: TrialId, points: Vec<Point>) -> Record {
@@ -122,9 +132,24 @@ pub(crate) fn diverge(store: &mut Store, trial: TrialId) {
     store.apply(&records).unwrap();
 }
 
+pub(crate) fn terms() -> Terms {
+    let need = Need { kind: Kind::Trainer, cpu: 1000, pin: false, gpu: None, memory: None, nice: 0 };
+    Terms {
+        priority: 0,
+        need,
+        max_workers: 2,
+        limits: Limits::default(),
+        usd_per_hour: None,
+        max_retries: 2,
+        backoff_ms: 0,
+        max_checkpoints: 2,
+        stall_ms: None,
+    }
+}
+
 /// A store with these trials in a sweep called `a`.
 pub(crate) fn submitted(home: &TempDir, trials: &[PlannedTrial]) -> (Store, Submission) {
     let mut store = Store::open_writer(home.path()).unwrap();
-    let submission = store.submit(&info("a"), trials, NOW).unwrap();
+    let submission = store.submit(&info("a"), trials, &terms(), NOW).unwrap();
     (store, submission)
 }

@@ -46,7 +46,7 @@ def load(steps=None, rate=None, seed=0, parameters=None):
 class Trial:
     """One training: `steps` steps under one learning-rate schedule, from one seed."""
 
-    def __init__(self, *, parameters, seed, steps, budget, schedule, trial, attempt, rates, momenta, folder, report_fd):
+    def __init__(self, *, parameters, seed, steps, budget, schedule, trial, attempt, rates, momenta, folder, report_fd, checkpoints):
         #: The swept parameters, by name.
         self.parameters = parameters
         self.seed = seed
@@ -57,10 +57,13 @@ class Trial:
         self.schedule = schedule
         self.trial = trial
         self.attempt = attempt
+        #: Steps of the checkpoints that the sweep knows of, ascending: what was reported before them is kept.
+        self.checkpoints = checkpoints
         self._rates = rates
         self._momenta = momenta
         self._folder = folder
         self._fd = report_fd
+        self._written = []
 
     @classmethod
     def _swept(cls, found, environment):
@@ -81,6 +84,7 @@ class Trial:
             momenta=values[1::2].__getitem__ if columns == 2 else None,
             folder=environment["SWEEP_CHECKPOINT"],
             report_fd=int(environment["SWEEP_REPORT_FD"]),
+            checkpoints=found.get("checkpoints", []),
         )
 
     @classmethod
@@ -97,6 +101,7 @@ class Trial:
             momenta=None,
             folder=None,
             report_fd=None,
+            checkpoints=[],
         )
 
     def rate(self, step):
@@ -124,14 +129,31 @@ class Trial:
             self._folder = folder.name
         return self._folder
 
+    def checkpoint_path(self, step):
+        """The file in the checkpoint folder for the state after `step` steps."""
+        return os.path.join(self.checkpoint_folder, str(_whole("step", step)))
+
+    @property
+    def resume(self):
+        """The newest step whose state is on disk and known to the sweep, to go on from after `start`; 0 to begin anew.
+        A state that is newer, but of which the sweep did not hear before it was interrupted, is left alone: what was
+        measured on the way to it was not heard of either."""
+        return max((step for step in self.checkpoints if os.path.exists(self.checkpoint_path(step))), default=0)
+
     def start(self, step):
         """Tells that the program goes on from its own checkpoint, with step `step` next. To be called before anything
         else is told."""
         self._tell({"start": self._step(step, self.steps)})
 
     def checkpointed(self, step):
-        """Tells that the state after `step` steps is in the checkpoint folder, whole."""
+        """Tells that the state after `step` steps is in the checkpoint folder, whole. Of the files of
+        `checkpoint_path` that this process told of, the newest three stay."""
         self._tell({"checkpoint": self._step(step, self.steps)})
+        self._written.append(step)
+        for old in self._written[:-3]:
+            if os.path.exists(self.checkpoint_path(old)):
+                os.remove(self.checkpoint_path(old))
+        del self._written[:-3]
 
     def diverged(self, step):
         """Tells that going on is no use, and ends the program: the trial has a result, which ranks last."""

@@ -1,6 +1,6 @@
 //! Plans of programs.
 
-use sweep_wire::{Every, Program, TrialFile};
+use sweep_wire::{Every, Program};
 
 use super::*;
 
@@ -209,20 +209,4 @@ fn tasks_are_told_apart_as_json() {
          \"folder\":\"/sweeps\",\"environment\":{},\"metric\":\"test/accuracy\"}}"
     );
     assert_eq!(serde_json::from_str::<Task>(&text).unwrap(), *run.task);
-}
-
-#[test]
-fn a_program_is_told_of_its_trial() {
-    let plan = planned(&format!("{PROGRAM}budgets: [50%]\nseeds: 3\n"));
-    let expected = TrialFile {
-        version: 1,
-        trial: 7,
-        attempt: 9,
-        schedule: "constant".into(),
-        budget: "50%".into(),
-        steps: 50,
-        seed: 2,
-        parameters: [("learning_rate".to_owned(), 0.1)].into(),
-    };
-    assert_eq!(trial_file(&plan.trials[2], 7, 9), expected);
 }

@@ -27,7 +27,7 @@ fn what_is_left_out_of_the_machine_has_a_default() {
             share_gpus: false,
             memory: None,
             nice: 0,
-            pin: false,
+            pin: true,
         };
         assert_eq!(spec.resources, plain);
         assert_eq!(spec.retry, Retry { max: 2, backoff_s: 1.0 });
@@ -57,7 +57,7 @@ fn every_limit() {
 #[test]
 fn every_resource() {
     let all = "device: cuda, workers: 3, threads: 2, gpu_fraction: 0.5, share_gpus: true, memory: 2 GiB, nice: 19, \
-               pin: true";
+               pin: false";
     let expected = Resources {
         device: Device::Cuda,
         workers: Some(3),
@@ -66,10 +66,10 @@ fn every_resource() {
         share_gpus: true,
         memory: Some(2 << 30),
         nice: 19,
-        pin: true,
+        pin: false,
     };
     assert_eq!(resources(all), expected);
-    let on_cpu = read(&with("resources: {device: cpu, memory: 1 MiB, nice: 0, pin: false}")).unwrap();
+    let on_cpu = read(&with("resources: {device: cpu, memory: 1 MiB, nice: 0, pin: true}")).unwrap();
     assert_eq!((on_cpu.resources.device, on_cpu.resources.memory), (Device::Cpu, Some(1 << 20)));
 }
 

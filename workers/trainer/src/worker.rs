@@ -197,12 +197,17 @@ impl Worker {
             return Ok(());
         };
         let mut lost = false;
+        // It is asked once, and the trainer does not heed every answer.
+        let mut stopping = false;
         interrupt.training(true);
         let result = trainer.train(run, &table, &mut |said| {
             lost = lost || said_by(attempt, said).is_some_and(|message| sender.send(&message).is_err());
-            match asked(attempt, inbox, waiting) {
+            let control = asked(attempt, inbox, waiting);
+            stopping |= control == Control::Stop || interrupt.is_requested();
+            match control {
+                Control::Abandon => Control::Abandon,
                 _ if lost => Control::Abandon,
-                Control::Continue if interrupt.is_requested() => Control::Stop,
+                _ if stopping => Control::Stop,
                 control => control,
             }
         });

@@ -17,7 +17,7 @@ pub use job::{
     Run, ScheduleFreeSgd, Sgd,
 };
 
-pub use program::{Program, TrialFile};
+pub use program::{Number, PROGRAM_FOLDER, Program, TRIAL_FILE, TrialFile};
 
 use std::path::PathBuf;
 

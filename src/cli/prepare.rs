@@ -1,0 +1,115 @@
+//! What `run` and `submit` share: a spec is read, its model and data are looked at, and what is wrong is said before
+//! anything is written.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sweep_trainer::runtime;
+use sweep_wire::Facts;
+
+use super::{Failure, Global, OutputMode, failure::say, inputs};
+use crate::{
+    daemon::{Order, protocol::Accepted},
+    device::{CpuSlots, cores, cpu_slots},
+    executor::{self, InspectError},
+    plan,
+    spec::{self, Spec, SpecError, Work},
+};
+
+/// The program that speaks the worker protocol: this one.
+pub(super) fn worker_command() -> Result<Vec<OsString>, Failure> {
+    let executable = std::env::current_exe()
+        .map_err(|error| Failure::internal(format!("cannot find this executable: {error}")))?;
+    Ok(vec![executable.into_os_string(), "worker".into()])
+}
+
+/// Reads a spec and what it names; warnings are said.
+pub(super) async fn order(global: &Global, path: &Path) -> Result<Order, Failure> {
+    let text = read_spec(path)?;
+    let spec = spec::parse(&text, path)?;
+    if spec.program().is_none() {
+        runtime::ensure(&mut |line| say(line)).map_err(super::runtime::failure)?;
+    }
+    let slots = cpu_slots(cores(), spec.resources.workers, spec.resources.threads);
+    let facts = inspect(&spec, &text, path, slots).await?;
+    for warning in facts.warnings.iter().filter(|_| global.output_mode == OutputMode::Cli) {
+        say(&format!("warning: {warning}"));
+    }
+    // What does not go together is said before there is anything to clean up.
+    plan::plan(&spec, &text, &facts, slots.threads, None)
+        .map_err(|error| SpecError::at(path, &text, error.at(), error.to_string(), error.hint()))?;
+    Ok(Order { file: path.to_owned(), text, facts })
+}
+
+pub(super) fn read_spec(path: &Path) -> Result<String, Failure> {
+    let unreadable = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
+    let metadata = fs::metadata(path).map_err(|error| unreadable(format!("cannot be opened: {error}")))?;
+    if !metadata.is_file() {
+        return Err(unreadable("is not a file".to_owned()));
+    }
+    if metadata.len() > spec::MAX_BYTES as u64 {
+        return Err(unreadable(format!(
+            "is larger than {} MiB, the most a spec can be",
+            spec::MAX_BYTES >> 20
+        )));
+    }
+    let bytes = fs::read(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+    String::from_utf8(bytes).map_err(|_| unreadable("is not UTF-8 text".to_owned()))
+}
+
+/// Has a worker look at model and data, or looks at a program's files; what is wrong is shown at its place in the
+/// spec.
+async fn inspect(spec: &Spec, text: &str, file: &Path, slots: CpuSlots) -> Result<Facts, Failure> {
+    let model = match &spec.work {
+        Work::Model(model) => model,
+        Work::Program(program) => return Ok(plan::program_facts(inputs::hash(program, text, file)?)),
+    };
+    let log = inspect_log();
+    let answer = executor::inspect(&worker_command()?, &log, plan::base_job(model, slots.threads)).await;
+    let said = fs::read_to_string(&log).unwrap_or_default();
+    let _ = fs::remove_file(&log); // it may not exist
+    answer.map_err(|error| match error {
+        InspectError::Rejected(rejection) => {
+            SpecError::at(file, text, &rejection.at, rejection.message, rejection.hint).into()
+        }
+        error @ InspectError::Worker(_) => {
+            let last: Vec<_> = said.lines().rev().take(5).collect();
+            let failure = Failure::internal(error);
+            match last.is_empty() {
+                true => failure,
+                false => failure
+                    .hint(format!("it said: {}", last.into_iter().rev().collect::<Vec<_>>().join("\n"))),
+            }
+        }
+    })
+}
+
+fn inspect_log() -> PathBuf {
+    std::env::temp_dir().join(format!("sweep-inspect-{}.log", std::process::id()))
+}
+
+/// What there is to do, in one or two lines.
+pub(super) fn headline(accepted: &Accepted) -> String {
+    let count = |number: usize, name: &str| match number {
+        1 => format!("1 {name}"),
+        _ => format!("{number} {name}s"),
+    };
+    let Accepted { name, trials, factors, left, steps, workers, threads, .. } = accepted;
+    let work = match (*left, trials - left.min(trials)) {
+        (0, _) => "all have results, nothing to train".to_owned(),
+        (_, 0) => format!("{steps} steps"),
+        (left, reused) => format!("{reused} have results, {left} to train, {steps} steps"),
+    };
+    let place = match (*left, *workers) {
+        (0, _) => String::new(),
+        // As many as the GPUs take.
+        (_, u32::MAX) => String::new(),
+        (_, workers) => {
+            format!("\n{} of {}", count(workers as usize, "worker"), count(*threads as usize, "thread"))
+        }
+    };
+    format!("{name}: {} ({factors}), {work}{place}", count(*trials, "trial"))
+}

@@ -1,0 +1,150 @@
+//! A spec becomes a sweep: planned, kept, handed to the engine.
+
+use std::path::{Path, PathBuf};
+
+use sweep_wire::Facts;
+
+use super::{Scheduler, SchedulerError, now, protocol::Accepted};
+use crate::{
+    device::{CpuSlots, cpu_slots},
+    engine::{Event, GpuNeed, Kind, Limits, Millis, Need, Terms, WHOLE},
+    executor,
+    plan::{self, Plan},
+    spec::{self, Device, Spec, SpecError, Work},
+};
+
+/// How long a model's trial may make no step unless its spec says otherwise; a program need not tell of its steps.
+const STALL_MS: Millis = 600_000;
+
+/// A spec that is to be swept.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Where the spec is.
+    pub file: PathBuf,
+    pub text: String,
+    /// What was found out about its model and data, or about its program's files.
+    pub facts: Facts,
+}
+
+impl Scheduler {
+    /// Takes in a sweep: what has no result yet is to be trained once the event is stepped.
+    ///
+    /// # Errors
+    /// The spec does not agree with the facts; the disk.
+    pub fn submit(&mut self, order: Order) -> Result<(Accepted, Event), SchedulerError> {
+        let Order { file, text, facts } = order;
+        let mut spec = spec::parse(&text, &file)?;
+        make_absolute(&mut spec.work)?;
+        if spec.resources.device == Device::Cuda && self.state.pool.gpus.is_empty() {
+            let message = format!("there is no GPU: {}", self.setup.gpus.why_none());
+            let hint = Some("`sweep doctor` says more about it".to_owned());
+            return Err(SpecError::at(&file, &text, "resources.device", message, hint).into());
+        }
+        let slots = slots(&spec, self.setup.cores);
+        let terms = terms(&spec, slots, self.setup.cores, self.state.pool.gpus.len());
+        let nonce = self.store.finished(&spec.name, &text)?;
+        let plan = plan::plan(&spec, &text, &facts, slots.threads, Some(nonce))
+            .map_err(|error| SpecError::at(&file, &text, error.at(), error.to_string(), error.hint()))?;
+        executor::write_tables(&self.setup.home, &plan.trials)?;
+        let submission = self.store.submit(&plan.info, &plan.trials, &terms, now())?;
+        let event = self.resumption(submission.sweep)?;
+        let (left, steps) = match &event {
+            Event::Submitted { trials, .. } => (trials.len(), trials.iter().map(|trial| trial.steps).sum()),
+            _ => (0, 0),
+        };
+        let accepted = Accepted {
+            sweep: submission.sweep,
+            name: plan.info.name.clone(),
+            trials: plan.trials.len(),
+            factors: factors(&spec, &plan),
+            left,
+            steps,
+            workers: terms.max_workers,
+            threads: slots.threads,
+        };
+        Ok((accepted, event))
+    }
+}
+
+/// Trials name their model, and programs their folder, wherever they are asked for later.
+fn make_absolute(work: &mut Work) -> std::io::Result<()> {
+    let path = match work {
+        Work::Model(model) => &mut model.model.onnx,
+        Work::Program(program) => &mut program.folder,
+    };
+    // The folder of a spec here is empty, which is no path.
+    let named = if path.as_os_str().is_empty() { Path::new(".") } else { path.as_path() };
+    *path = std::path::absolute(named)?;
+    Ok(())
+}
+
+/// How a spec divides this machine.
+#[must_use]
+fn slots(spec: &Spec, cores: u32) -> CpuSlots {
+    cpu_slots(cores, spec.resources.workers, spec.resources.threads)
+}
+
+fn terms(spec: &Spec, slots: CpuSlots, cores: u32, gpus: usize) -> Terms {
+    let resources = &spec.resources;
+    let millis = |seconds: f64| (seconds * 1000.0).round() as Millis;
+    let kind = if spec.program().is_some() { Kind::Program } else { Kind::Trainer };
+    let gpu = (resources.device == Device::Cuda).then(|| GpuNeed {
+        share: (WHOLE / resources.workers_per_gpu()).max(1),
+        foreign: resources.share_gpus,
+    });
+    // GPUs limit the workers of who needs them, the cores all others. More workers than cores share these.
+    let on_gpus = u32::try_from(gpus).unwrap_or(u32::MAX).saturating_mul(resources.workers_per_gpu());
+    let (max_workers, threads) = match gpu {
+        Some(_) => (resources.workers.unwrap_or(u32::MAX), resources.threads.unwrap_or(1)),
+        None => (slots.workers, slots.threads),
+    };
+    let at_once = if gpu.is_some() { max_workers.min(on_gpus) } else { max_workers };
+    let all = cores.saturating_mul(WHOLE);
+    let cpu = threads.saturating_mul(WHOLE).min(all / at_once.clamp(1, all));
+    let need = Need {
+        kind,
+        cpu: cpu.max(1),
+        pin: resources.pin,
+        gpu,
+        memory: resources.memory,
+        nice: i32::from(resources.nice),
+    };
+    Terms {
+        priority: spec.priority,
+        need,
+        max_workers,
+        limits: Limits {
+            trials: spec.limits.trials,
+            wall_clock_ms: spec.limits.wall_clock_s.map(millis),
+            failures: spec.limits.failures,
+            usd: spec.limits.cost_usd,
+        },
+        usd_per_hour: spec.pricing.map(|pricing| pricing.usd_per_hour),
+        max_retries: spec.retry.max,
+        backoff_ms: millis(spec.retry.backoff_s),
+        max_checkpoints: spec.checkpoint.keep as usize,
+        stall_ms: match (spec.limits.stall_s, kind) {
+            (Some(seconds), _) => Some(millis(seconds)),
+            (None, Kind::Trainer) => Some(STALL_MS),
+            (None, Kind::Program) => None,
+        },
+    }
+}
+
+fn factors(spec: &Spec, plan: &Plan) -> String {
+    let count = |number: usize, name: &str| match number {
+        1 => format!("1 {name}"),
+        _ => format!("{number} {name}s"),
+    };
+    let cells = spec.schedules.len() * spec.budgets.len() * spec.seeds as usize;
+    let mut factors = vec![
+        count(spec.schedules.len(), "schedule"),
+        count(spec.budgets.len(), "budget"),
+        count(spec.seeds as usize, "seed"),
+    ];
+    let settings = plan.trials.len() / cells.max(1);
+    if settings > 1 {
+        factors.insert(2, count(settings, "setting"));
+    }
+    factors.join(" × ")
+}

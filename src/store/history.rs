@@ -1,0 +1,63 @@
+//! What became of a trial, for people who ask why.
+
+use serde::Serialize;
+
+use super::{AttemptRow, Reader, StoreError};
+use crate::engine::{SweepId, TrialId};
+
+/// A trial's life.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct History {
+    pub status: String,
+    /// Why it diverged or failed.
+    pub reason: Option<String>,
+    pub sweeps: Vec<SweepState>,
+    pub attempts: Vec<AttemptRow>,
+    /// What was done to its sweeps, in words, oldest first.
+    pub events: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SweepState {
+    pub sweep: SweepId,
+    pub state: String,
+    pub reason: Option<String>,
+}
+
+/// Events that are shown of a sweep's life, the newest ones.
+const MAX_EVENTS: u64 = 20;
+
+impl Reader {
+    /// # Errors
+    /// There is no such trial.
+    pub fn history(&self, trial: TrialId) -> Result<History, StoreError> {
+        let sql = "SELECT iif(status = 'queued' AND NOT EXISTS (
+                       SELECT 1 FROM sweep_trial JOIN sweep ON sweep.id = sweep WHERE trial = ?1 AND state IN ('open', 'paused')
+                   ), 'cancelled', status), reason FROM trial WHERE id = ?1";
+        let found = self.connection.query_row(sql, [trial], |row| Ok((row.get(0)?, row.get(1)?)));
+        let (status, reason) = match found {
+            Err(rusqlite::Error::QueryReturnedNoRows) => return Err(StoreError::NoTrial(trial)),
+            found => found?,
+        };
+        let mut statement = self.connection.prepare(
+            "SELECT id, state, state_reason FROM sweep
+             WHERE id IN (SELECT sweep FROM sweep_trial WHERE trial = ?1) ORDER BY id",
+        )?;
+        let sweeps = statement.query_map([trial], |row| {
+            Ok(SweepState { sweep: row.get(0)?, state: row.get(1)?, reason: row.get(2)? })
+        })?;
+        let sweeps = sweeps.collect::<Result<_, _>>()?;
+        let mut statement = self.connection.prepare(
+            "SELECT strftime('%Y-%m-%d %H:%M:%S', at / 1000, 'unixepoch', 'localtime') || ' sweep ' || sweep || ' '
+                 || coalesce(message, kind)
+             FROM event
+             WHERE sweep IN (SELECT sweep FROM sweep_trial WHERE trial = ?1)
+             ORDER BY id DESC LIMIT ?2",
+        )?;
+        let events = statement.query_map(rusqlite::params![trial, MAX_EVENTS as i64], |row| row.get(0))?;
+        let mut events: Vec<String> = events.collect::<Result<_, _>>()?;
+        events.reverse();
+        let attempts = self.attempts(trial)?;
+        Ok(History { status, reason, sweeps, attempts, events })
+    }
+}
