@@ -35,13 +35,13 @@ impl State {
                 "trial {trial} goes on from step {step}, which nobody was told of: what it reported shortly before may \
                  be missing"
             );
-            let sweeps = self.trials[&trial].sweeps.clone();
+            let sweeps = self.wanted_by(trial);
             actions.push(Action::Tell { sweeps, text });
         }
         if !damaged.is_empty() {
             let from = if step > 0 { format!("step {step}") } else { "its beginning".to_owned() };
             let text = format!("trial {trial} goes on from {from}: a newer checkpoint was damaged");
-            let sweeps = self.trials[&trial].sweeps.clone();
+            let sweeps = self.wanted_by(trial);
             actions.push(Action::Tell { sweeps, text });
         }
         self.begin(worker, step, actions);
@@ -131,7 +131,7 @@ impl State {
         running.notes += 1;
         if running.notes <= MAX_NOTES {
             let (trial, text) = (running.trial, format!("trial {}: {message}", running.trial));
-            let sweeps = self.trials[&trial].sweeps.clone();
+            let sweeps = self.wanted_by(trial);
             actions.push(Action::Tell { sweeps, text });
         }
     }

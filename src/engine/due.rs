@@ -82,11 +82,9 @@ impl State {
             let (Owner::Worker(worker), Some(bytes)) = (process.owner, process.bytes) else { continue };
             let Some(known) = self.workers.get_mut(&worker) else { continue };
             known.gpu_memory = known.gpu_memory.max(Some(bytes));
-            let Some(running) = known.running().filter(|running| running.step > running.first_step) else {
-                continue;
-            };
-            let sweeps = self.trials.get(&running.trial).map_or(Vec::new(), |trial| trial.sweeps.clone());
-            for sweep in sweeps {
+            let stepped = known.running().filter(|running| running.step > running.first_step);
+            let Some(trial) = stepped.map(|running| running.trial) else { continue };
+            for sweep in self.wanted_by(trial) {
                 if let Some(sweep) = self.sweeps.get_mut(&sweep) {
                     sweep.gpu_memory = sweep.gpu_memory.max(Some(bytes));
                 }

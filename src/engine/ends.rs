@@ -96,7 +96,7 @@ impl State {
             return self.requeue(now, &running, AttemptEnd::Cancelled { message }, actions);
         }
         if kind == FailureKind::Job {
-            let sweeps = self.trials.get(&running.trial).map_or(Vec::new(), |trial| trial.sweeps.clone());
+            let sweeps = self.wanted_by(running.trial);
             self.requeue(now, &running, AttemptEnd::Cancelled { message: message.clone() }, actions);
             self.break_sweeps(now, &sweeps, &message, actions);
             return;
@@ -158,11 +158,9 @@ impl State {
     ) {
         let id = running.trial;
         let failed = matches!(end, AttemptEnd::Failed { .. });
-        if let AttemptEnd::Failed { message } = &end
-            && let Some(trial) = self.trials.get(&id)
-        {
+        if let AttemptEnd::Failed { message } = &end {
             let text = format!("trial {id} will be tried again: {message}");
-            actions.push(Action::Tell { sweeps: trial.sweeps.clone(), text });
+            actions.push(Action::Tell { sweeps: self.wanted_by(id), text });
         }
         actions.push(ended(now, running, end));
         actions.push(Action::Persist(Record::TrialQueued { trial: id, at: now }));
@@ -170,7 +168,7 @@ impl State {
     }
 
     fn wait_again(&mut self, now: Millis, id: TrialId, failed: bool) {
-        let sweeps = self.trials.get(&id).map_or(Vec::new(), |trial| trial.sweeps.clone());
+        let sweeps = self.wanted_by(id);
         for sweep in sweeps {
             if self.sweeps.get(&sweep).is_some_and(|sweep| matches!(sweep.stage, Stage::Stopping(_))) {
                 self.detach(sweep, id);
@@ -200,7 +198,7 @@ impl State {
                 TrialEnd::Failed { .. } => sweep.counts.failed += 1,
             }
             if !matches!(end, TrialEnd::Failed { .. }) {
-                (sweep.start_failures, sweep.last_start_failure) = (0, None);
+                sweep.got_going();
             }
         }
     }

@@ -45,14 +45,14 @@ impl State {
         for id in self.in_turn() {
             let Some((_, trial)) = self.sweeps[&id].queue.first().copied() else { continue };
             match self.blocker(id, now) {
-                None if held.is_some_and(|lack| self.overtakes(id, trial, lack)) => {}
+                None if held.is_some_and(|short| self.overtakes(id, short)) => {}
                 None => {
                     self.start(now, id, trial, actions);
                     return true;
                 }
-                Some(Blocker::Lack(lack)) if held.is_none() => {
-                    if self.pool.could_fit(&self.need(&self.sweeps[&id], trial)) {
-                        held = Some(if matches!(lack, Lack::Cpu { .. }) { Short::Cpu } else { Short::Gpu });
+                Some(blocker) if held.is_none() => {
+                    held = self.holds(id, &blocker);
+                    if held.is_some() {
                         self.make_room(now, actions);
                     }
                 }
@@ -62,12 +62,20 @@ impl State {
         false
     }
 
-    /// Whether starting this would take what an earlier sweep waits for. Nobody overtakes who only waits for others to
-    /// end, or a large need would wait for ever.
-    fn overtakes(&self, id: SweepId, trial: TrialId, short: Short) -> bool {
+    /// What a sweep waits for that only an end of others can give. Nobody overtakes it to take that, or a large need would
+    /// wait for ever.
+    fn holds(&self, id: SweepId, blocker: &Blocker) -> Option<Short> {
+        let Blocker::Lack(lack) = blocker else { return None };
+        let (_, trial) = self.sweeps[&id].queue.first()?;
+        let short = if matches!(lack, Lack::Cpu { .. }) { Short::Cpu } else { Short::Gpu };
+        self.pool.could_fit(&self.need(&self.sweeps[&id], *trial)).then_some(short)
+    }
+
+    /// Whether a sweep takes of what an earlier one waits for.
+    fn overtakes(&self, id: SweepId, short: Short) -> bool {
         match short {
             Short::Cpu => true,
-            Short::Gpu => self.need(&self.sweeps[&id], trial).gpu.is_some(),
+            Short::Gpu => self.sweeps[&id].terms.need.gpu.is_some(),
         }
     }
 
@@ -87,11 +95,9 @@ impl State {
     /// The sweep that goes before this one and waits for what this one would take.
     pub(super) fn held_by(&self, id: SweepId, now: Millis) -> Option<SweepId> {
         let before = self.in_turn().into_iter().take_while(|other| *other != id);
-        before.into_iter().find(|other| match self.blocker(*other, now) {
-            Some(Blocker::Lack(Lack::Cpu { .. })) => true,
-            Some(Blocker::Lack(Lack::Gpu(_))) => self.sweeps[&id].terms.need.gpu.is_some(),
-            _ => false,
-        })
+        let mut held =
+            before.filter_map(|other| Some((other, self.holds(other, &self.blocker(other, now)?)?)));
+        held.next().filter(|(_, short)| self.overtakes(id, *short)).map(|(other, _)| other)
     }
 
     /// What a worker for this trial needs.

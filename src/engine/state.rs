@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sweep_wire::Attempt;
 
-use super::{Millis, Over, Phase, Pool, Running, Sweep, SweepId, TrialId, Worker, WorkerRef};
+use super::{Millis, Phase, Pool, Running, Sweep, SweepId, TrialId, Worker, WorkerRef};
 
 /// The engine's limits.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,8 +84,6 @@ pub struct State {
     pub drain: Drain,
     /// Trials that wait for a time.
     pub(super) delayed: BTreeSet<(Millis, TrialId)>,
-    /// Sweeps that have just come to their end.
-    pub(super) over: Vec<(SweepId, Over)>,
     pub(super) next_attempt: Attempt,
     pub(super) next_incarnation: u64,
     /// Counts trials that were queued, and sweeps that were served.
@@ -107,7 +105,6 @@ impl State {
             trials: BTreeMap::new(),
             drain: Drain::No,
             delayed: BTreeSet::new(),
-            over: Vec::new(),
             next_attempt,
             next_incarnation: 1,
             clock: 0,
@@ -125,6 +122,11 @@ impl State {
     /// The attempts that run.
     pub fn running(&self) -> impl Iterator<Item = (WorkerRef, &Running)> {
         self.workers.iter().filter_map(|(worker, known)| Some((*worker, known.running()?)))
+    }
+
+    /// The sweeps that want a trial; none where it is over.
+    pub(super) fn wanted_by(&self, id: TrialId) -> Vec<SweepId> {
+        self.trials.get(&id).map_or(Vec::new(), |trial| trial.sweeps.clone())
     }
 
     /// Puts a trial where it waits, in all its sweeps.

@@ -152,6 +152,11 @@ impl Sweep {
         }
     }
 
+    /// A trial of it made a step, or came to its result: the environment is sound.
+    pub(super) fn got_going(&mut self) {
+        (self.start_failures, self.last_start_failure) = (0, None);
+    }
+
     /// Trials that wait and could start.
     #[must_use]
     pub fn waiting(&self) -> usize {

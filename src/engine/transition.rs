@@ -115,7 +115,7 @@ impl State {
         if step > running.first_step {
             for sweep in &self.trials[&trial].sweeps {
                 if let Some(sweep) = self.sweeps.get_mut(sweep) {
-                    (sweep.start_failures, sweep.last_start_failure) = (0, None);
+                    sweep.got_going();
                 }
             }
         }
