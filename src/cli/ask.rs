@@ -9,7 +9,13 @@ use crate::{
         protocol::{Accepted, Reply, Request, Status},
     },
     engine::{Over, SweepId},
+    store::{self, SweepRow},
 };
+
+/// The sweep that a selector means.
+pub(super) fn find(global: &Global, selector: &str) -> Result<SweepRow, Failure> {
+    Ok(store::open_reader(&global.home)?.find(selector)?)
+}
 
 /// A connection to whatever schedules this home, if anything does.
 pub(super) fn scheduler(home: &Path) -> Result<Option<Client>, Failure> {

@@ -11,7 +11,7 @@ use crate::{
     },
     engine::{Change, Over, Record, TrialId},
     process,
-    store::{self, SweepRow},
+    store::SweepRow,
 };
 
 #[derive(Debug, clap::Args)]
@@ -44,25 +44,25 @@ pub(super) struct RetryArgs {
 }
 
 pub(super) fn cancel(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
-    let sweep = find(global, &args.sweep)?;
+    let sweep = ask::find(global, &args.sweep)?;
     let change = |by| Change::Over(Over::Cancelled { by });
     request(global, &sweep, Request::Cancel { sweep: sweep.sweep }, change, "is cancelled")
 }
 
 pub(super) fn pause(global: &Global, args: &PauseArgs) -> Result<ExitCode, Failure> {
-    let sweep = find(global, &args.sweep.sweep)?;
+    let sweep = ask::find(global, &args.sweep.sweep)?;
     let asked = Request::Pause { sweep: sweep.sweep, stop: args.stop };
     request(global, &sweep, asked, |by| Change::Paused { by }, "is paused")
 }
 
 pub(super) fn resume(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
-    let sweep = find(global, &args.sweep)?;
+    let sweep = ask::find(global, &args.sweep)?;
     let asked = Request::Resume { sweep: sweep.sweep };
     request(global, &sweep, asked, |by| Change::Resumed { by }, "goes on with the next scheduler")
 }
 
 pub(super) fn retry(global: &Global, args: &RetryArgs) -> Result<ExitCode, Failure> {
-    let sweep = find(global, &args.sweep)?.sweep;
+    let sweep = ask::find(global, &args.sweep)?.sweep;
     let trials = (!args.failed).then(|| args.trials.clone());
     if let Some(client) = ask::scheduler(&global.home)? {
         return done(global, ask::answer(client, Request::Retry { sweep, trials })?);
@@ -74,10 +74,6 @@ pub(super) fn retry(global: &Global, args: &RetryArgs) -> Result<ExitCode, Failu
         _ => format!("{retried} trials of sweep {sweep} wait for the next scheduler"),
     };
     done(global, Reply::Done { message })
-}
-
-fn find(global: &Global, selector: &str) -> Result<SweepRow, Failure> {
-    Ok(store::open_reader(&global.home)?.find(selector)?)
 }
 
 fn request(

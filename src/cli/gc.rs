@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde_json::json;
+use sweep_wire::PROGRAM_FOLDER;
 
 use super::{Failure, Global, OutputMode, failure::print};
 use crate::{
@@ -17,8 +18,6 @@ use crate::{
     store::Garbage,
 };
 
-/// What a program keeps in its trial's folder.
-const PROGRAM: &str = "program";
 /// How long logs stay.
 const LOGS: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -95,7 +94,7 @@ fn unneeded(home: &Path, garbage: &Garbage) -> Vec<(PathBuf, u64)> {
         };
         files.extend(entries(&folder).into_iter().filter(|path| !needed(path)));
         if trial.is_none_or(|trial| !garbage.waiting.contains(&trial)) {
-            files.extend(inside(&folder.join(PROGRAM)));
+            files.extend(inside(&folder.join(PROGRAM_FOLDER)));
         }
     }
     sized(files)

@@ -39,7 +39,7 @@ pub(super) async fn order(global: &Global, path: &Path) -> Result<Order, Failure
         say(&format!("warning: {warning}"));
     }
     // What does not go together is said before there is anything to clean up.
-    plan::plan(&spec, &text, &facts, slots.threads, None)
+    plan::check(&spec, &text, &facts)
         .map_err(|error| SpecError::at(path, &text, error.at(), error.to_string(), error.hint()))?;
     Ok(Order { file: path.to_owned(), text, facts })
 }

@@ -11,10 +11,7 @@ use super::{
     results,
     run::{CANCELLED, LIMIT_REACHED, SOME_FAILED, STILL_RUNNING, end_of},
 };
-use crate::{
-    engine::Over,
-    store::{self, SweepRow},
-};
+use crate::{engine::Over, store::SweepRow};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -34,7 +31,7 @@ pub(super) struct WaitArgs {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
-    let sweep = find(global, &args.sweep)?;
+    let sweep = ask::find(global, &args.sweep)?;
     let silent = global.output_mode != OutputMode::Cli;
     let watched = ask::watch(&global.home, sweep.sweep, Progress::new(silent), None)?;
     let failed = results::print_sweep(global, sweep.sweep)?;
@@ -42,15 +39,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
 }
 
 pub(super) fn wait(global: &Global, args: &WaitArgs) -> Result<ExitCode, Failure> {
-    let sweep = find(global, &args.sweep)?;
+    let sweep = ask::find(global, &args.sweep)?;
     let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
     let watched = ask::watch(&global.home, sweep.sweep, Progress::new(true), deadline)?;
-    let failed = find(global, &sweep.sweep.to_string())?.counts.failed;
+    let failed = ask::find(global, &sweep.sweep.to_string())?.counts.failed;
     end(global, &sweep, watched, failed)
-}
-
-fn find(global: &Global, selector: &str) -> Result<SweepRow, Failure> {
-    Ok(store::open_reader(&global.home)?.find(selector)?)
 }
 
 fn end(global: &Global, sweep: &SweepRow, watched: Watched, failed: u64) -> Result<ExitCode, Failure> {
@@ -60,7 +53,7 @@ fn end(global: &Global, sweep: &SweepRow, watched: Watched, failed: u64) -> Resu
             say(&format!("sweep {} still runs", sweep.sweep));
             return Ok(ExitCode::from(STILL_RUNNING));
         }
-        Watched::Over(None) => find(global, &sweep.sweep.to_string())?,
+        Watched::Over(None) => ask::find(global, &sweep.sweep.to_string())?,
     };
     let reason = over.state_reason.clone().unwrap_or_default();
     let code = match over.state.as_str() {

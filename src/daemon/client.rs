@@ -1,16 +1,15 @@
 //! A command's side of the socket.
 
 use std::{
-    fs::File,
     io::{self, BufRead, BufReader, Write},
-    os::{fd::AsRawFd, unix::net::UnixStream},
+    os::unix::net::UnixStream,
     path::Path,
     time::Duration,
 };
 
 use super::{
-    SOCKET,
     protocol::{Question, Reply, Request, VERSION},
+    socket,
 };
 
 /// How long a scheduler may take to answer; it may be busy with a large commit.
@@ -28,9 +27,7 @@ impl Client {
     /// # Errors
     /// The socket is there and cannot be used.
     pub fn connect(home: &Path) -> io::Result<Option<Self>> {
-        let Ok(folder) = File::open(home) else { return Ok(None) };
-        // A socket's path may have 107 bytes, a home's more.
-        let path = format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd());
+        let Ok((_folder, path)) = socket(home) else { return Ok(None) };
         let stream = match UnixStream::connect(path) {
             Ok(stream) => stream,
             Err(error)

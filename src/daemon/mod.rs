@@ -13,8 +13,10 @@ mod view;
 use std::{
     collections::HashMap,
     ffi::OsString,
+    fs::File,
     io,
-    path::PathBuf,
+    os::fd::AsRawFd,
+    path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -193,25 +195,21 @@ impl Scheduler {
     /// comes of it is taken in, until nothing more does.
     fn turn(&mut self, mut events: Vec<Event>) -> Result<(), SchedulerError> {
         while !events.is_empty() {
-            let mut actions = Vec::new();
-            for event in events {
-                actions.extend(self.step(event));
+            let (mut records, mut effects) = (Vec::new(), Vec::new());
+            for action in events.into_iter().flat_map(|event| self.step(event)) {
+                match action {
+                    Action::Persist(record) => records.push(record),
+                    effect => effects.push(effect),
+                }
             }
-            let records: Vec<Record> = actions
-                .extract_if(.., |action| matches!(action, Action::Persist(_)))
-                .filter_map(|action| match action {
-                    Action::Persist(record) => Some(record),
-                    _ => None,
-                })
-                .collect();
             if !records.is_empty() {
                 self.store.apply(&records)?;
             }
             self.unsynced |= records.iter().any(is_result);
             self.ended.extend(records.iter().filter_map(result_of));
             events = Vec::new();
-            for action in actions {
-                events.extend(self.apply(action));
+            for effect in effects {
+                events.extend(self.apply(effect));
             }
         }
         let over = self.deferred.iter().any(|action| matches!(action, Action::Over { .. }));
@@ -323,6 +321,14 @@ impl Scheduler {
         });
         readings
     }
+}
+
+/// The socket of a home, by a path that holds as long as the folder is open: a socket's path may have 107 bytes, a
+/// home's more.
+fn socket(home: &Path) -> io::Result<(File, PathBuf)> {
+    let folder = File::open(home)?;
+    let path = format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd());
+    Ok((folder, path.into()))
 }
 
 /// Whether people may be told of it, so that the disk should have it soon.

@@ -2,9 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io,
-    os::{fd::AsRawFd, unix::net::UnixListener},
+    fs, io,
+    os::unix::net::UnixListener,
     path::Path,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -19,8 +18,8 @@ use tokio::{
 };
 
 use super::{
-    SOCKET,
     protocol::{MAX_REQUEST, Question, Reply, Request, VERSION},
+    socket,
 };
 use crate::process;
 
@@ -67,9 +66,7 @@ impl Connections {
 /// # Errors
 /// The socket cannot be made.
 pub(super) fn listen(home: &Path, calls: mpsc::Sender<Call>) -> io::Result<Connections> {
-    let folder = File::open(home)?;
-    // A socket's path may have 107 bytes, a home's more.
-    let path = format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd());
+    let (_folder, path) = socket(home)?;
     // The lock is held, so a socket that is there is a dead scheduler's.
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

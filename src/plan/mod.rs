@@ -75,6 +75,34 @@ impl Plan {
     }
 }
 
+/// What is asked of this model and this data: how the sweep is judged, steps per epoch, budgets with their steps.
+struct Frame {
+    info: SweepInfo,
+    per_epoch: u64,
+    budgets: Vec<(String, u64)>,
+}
+
+fn frame(spec: &Spec, text: &str, facts: &Facts) -> Result<Frame, PlanError> {
+    let info = match &spec.work {
+        Work::Model(model) => model::info(spec, model, text, facts)?,
+        Work::Program(program) => program::info(spec, program, text, facts),
+    };
+    let per_epoch = match &spec.work {
+        Work::Model(model) => model::steps_per_epoch(model, facts)?,
+        // Budgets of programs are in steps.
+        Work::Program(_) => 1,
+    };
+    Ok(Frame { info, per_epoch, budgets: budgets(spec, per_epoch)? })
+}
+
+/// Whether a plan can be made, without the work of making it.
+///
+/// # Errors
+/// As [`plan`].
+pub fn check(spec: &Spec, text: &str, facts: &Facts) -> Result<(), PlanError> {
+    frame(spec, text, facts).map(|_| ())
+}
+
 /// Makes the plan. One seed of every cell comes before the next seed, so that a first answer is there early;
 /// within a seed long trials come first, so that workers end together.
 ///
@@ -90,16 +118,7 @@ pub fn plan(
     threads: u32,
     nonce: Option<u64>,
 ) -> Result<Plan, PlanError> {
-    let info = match &spec.work {
-        Work::Model(model) => model::info(spec, model, text, facts)?,
-        Work::Program(program) => program::info(spec, program, text, facts),
-    };
-    let per_epoch = match &spec.work {
-        Work::Model(model) => model::steps_per_epoch(model, facts)?,
-        // Budgets of programs are in steps.
-        Work::Program(_) => 1,
-    };
-    let budgets = budgets(spec, per_epoch)?;
+    let Frame { info, per_epoch, budgets } = frame(spec, text, facts)?;
     let settings = settings(&spec.parameters);
     let tasks: Vec<Arc<Task>> =
         settings.iter().map(|settings| Arc::new(task(spec, settings, threads))).collect();

@@ -62,7 +62,7 @@ pub(super) fn descendants(processes: &[Stat], ancestor: u32) -> Vec<&Stat> {
 }
 
 /// Whether a process was started with a variable of this value; false where it may not be looked at.
-pub(super) fn has_variable(pid: u32, name: &str, value: &Path) -> bool {
+fn has_variable(pid: u32, name: &str, value: &Path) -> bool {
     let mut environment = Vec::new();
     let Ok(file) = File::open(format!("/proc/{pid}/environ")) else { return false };
     if file.take(MAX_ENVIRONMENT).read_to_end(&mut environment).is_err() {

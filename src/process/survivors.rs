@@ -18,7 +18,7 @@ use rustix::process::{WaitOptions, waitpid};
 
 use super::{
     kill_group,
-    proc::{self, Stat, has_variable, start_time},
+    proc::{self, Stat, is_of, start_time},
 };
 
 /// The variable that every worker is to be started with, and so all that it starts have: the absolute path of the
@@ -71,7 +71,7 @@ pub fn orphans(home: &Path) -> Vec<Stray> {
         }
         if child.zombie {
             reap(child.pid);
-        } else if has_variable(child.pid, WORKER_OF, home) {
+        } else if is_of(child.pid, home) {
             end(&child);
             strays.push(Stray::from(&child));
         }
@@ -111,9 +111,9 @@ pub fn end_strays(home: &Path) -> Vec<Stray> {
         while let Some(pid) = ancestor.filter(|pid| ours.insert(*pid)) {
             ancestor = processes.iter().find(|stat| stat.pid == pid).map(|stat| stat.parent);
         }
-        let strays = processes.iter().filter(|stat| {
-            !stat.zombie && !ours.contains(&stat.pid) && has_variable(stat.pid, WORKER_OF, home)
-        });
+        let strays = processes
+            .iter()
+            .filter(|stat| !stat.zombie && !ours.contains(&stat.pid) && is_of(stat.pid, home));
         let strays: Vec<&Stat> = strays.collect();
         if strays.is_empty() || Instant::now() > deadline {
             return ended;

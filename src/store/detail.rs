@@ -10,6 +10,11 @@ use crate::engine::{Millis, SweepId, TrialId};
 /// How many points a trial's loss curve is averaged down to.
 const CURVE_POINTS: u64 = 60;
 
+/// The status of trial `?1`: as kept, but for one without a result in sweeps that have all ended.
+pub(super) const STATUS: &str = "iif(status = 'queued' AND NOT EXISTS (
+    SELECT 1 FROM sweep_trial JOIN sweep ON sweep.id = sweep WHERE trial = ?1 AND state IN ('open', 'paused')
+), 'cancelled', status)";
+
 /// One trial with all that is kept of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrialDetail {
@@ -115,12 +120,11 @@ impl Reader {
     /// # Errors
     /// There is no such trial.
     pub fn trial(&self, trial: TrialId) -> Result<TrialDetail, StoreError> {
-        let sql = "SELECT key, steps, seed, iif(status = 'queued' AND NOT EXISTS (
-                     SELECT 1 FROM sweep_trial JOIN sweep ON sweep.id = sweep WHERE trial = ?1 AND state IN ('open', 'paused')
-                 ), 'cancelled', status), reason, ended_at, task.text,
-                 facts.text, rates
-             FROM trial LEFT JOIN task ON task.id = task LEFT JOIN facts ON facts.id = fact WHERE trial.id = ?1";
-        let found = self.connection.query_row(sql, [trial], |row| {
+        let sql = format!(
+            "SELECT key, steps, seed, {STATUS}, reason, ended_at, task.text, facts.text, rates
+             FROM trial LEFT JOIN task ON task.id = task LEFT JOIN facts ON facts.id = fact WHERE trial.id = ?1"
+        );
+        let found = self.connection.query_row(&sql, [trial], |row| {
             let detail = TrialDetail {
                 version: 1,
                 trial,

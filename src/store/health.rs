@@ -69,8 +69,8 @@ fn connect(home: &Path, time: Duration) -> Result<(Connection, i64, u64), StoreE
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(StoreError::Io { path, error }),
         _ => return Err(StoreError::NothingHere(home.to_owned())),
     };
-    let log = path.with_extension("db-wal");
-    let is_at_rest = !open::is_writer_alive(home) && fs::metadata(log).map_or(true, |log| log.len() == 0);
+    let is_at_rest =
+        !open::is_writer_alive(home) && fs::metadata(open::log_path(home)).map_or(true, |log| log.len() == 0);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = match path.to_str().filter(|_| is_at_rest) {
         None => Connection::open_with_flags(&path, flags)?,

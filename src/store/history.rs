@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{AttemptRow, Reader, StoreError};
+use super::{AttemptRow, Reader, StoreError, detail::STATUS};
 use crate::engine::{SweepId, TrialId};
 
 /// A trial's life.
@@ -31,10 +31,8 @@ impl Reader {
     /// # Errors
     /// There is no such trial.
     pub fn history(&self, trial: TrialId) -> Result<History, StoreError> {
-        let sql = "SELECT iif(status = 'queued' AND NOT EXISTS (
-                       SELECT 1 FROM sweep_trial JOIN sweep ON sweep.id = sweep WHERE trial = ?1 AND state IN ('open', 'paused')
-                   ), 'cancelled', status), reason FROM trial WHERE id = ?1";
-        let found = self.connection.query_row(sql, [trial], |row| Ok((row.get(0)?, row.get(1)?)));
+        let sql = format!("SELECT {STATUS}, reason FROM trial WHERE id = ?1");
+        let found = self.connection.query_row(&sql, [trial], |row| Ok((row.get(0)?, row.get(1)?)));
         let (status, reason) = match found {
             Err(rusqlite::Error::QueryReturnedNoRows) => return Err(StoreError::NoTrial(trial)),
             found => found?,

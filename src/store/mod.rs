@@ -80,7 +80,7 @@ impl Store {
         file_system: impl FnOnce(&Path) -> io::Result<i64>,
     ) -> Result<Self, StoreError> {
         let (connection, lock, written) = open::writer(home, file_system)?;
-        Ok(Self { connection, log: home.join(format!("{FILE_NAME}-wal")), written, _lock: lock })
+        Ok(Self { connection, log: open::log_path(home), written, _lock: lock })
     }
 
     /// Keeps a sweep and its trials, in one transaction, and says what is known of each trial, in the plan's

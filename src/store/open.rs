@@ -27,7 +27,7 @@ pub(super) fn writer(
     refuse_network(home, file_system(home).map_err(at(home))?)?;
     let lock = lock(home)?;
     let path = home.join(FILE_NAME);
-    let written = last_written(&path);
+    let written = last_written(home);
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(&path, flags)?;
@@ -44,10 +44,9 @@ pub(super) fn writer(
 }
 
 /// When something was last committed, as far as the files tell; now, where there are none.
-fn last_written(path: &Path) -> Millis {
+fn last_written(home: &Path) -> Millis {
     let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
-    let log = path.with_file_name(format!("{FILE_NAME}-wal"));
-    let last = modified(&log).max(modified(path)).unwrap_or_else(SystemTime::now);
+    let last = modified(&log_path(home)).max(modified(&home.join(FILE_NAME))).unwrap_or_else(SystemTime::now);
     let since = last.duration_since(UNIX_EPOCH).unwrap_or_default();
     Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
 }
@@ -121,8 +120,12 @@ fn lock(home: &Path) -> Result<File, StoreError> {
 /// Whether a process has the store of this home open for writing.
 #[must_use]
 pub fn is_writer_alive(home: &Path) -> bool {
-    let file = File::open(lock_path(home));
-    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    matches!(super::holder(home), Ok(Some(_)))
+}
+
+/// SQLite's write-ahead log.
+pub(super) fn log_path(home: &Path) -> PathBuf {
+    home.join(format!("{FILE_NAME}-wal"))
 }
 
 pub(super) fn lock_path(home: &Path) -> PathBuf {
