@@ -231,6 +231,7 @@ fn facts() -> Facts {
         cpu: String::new(),
         warnings: vec![],
         metrics: vec!["loss".into()],
+        measured: None,
     }
 }
 

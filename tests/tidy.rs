@@ -15,8 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "cost", "daemon", "device", "engine", "executor", "plan", "process", "report", "runner", "spec",
-            "store",
+            "cost", "daemon", "device", "engine", "executor", "plan", "process", "report", "runner",
+            "schedule", "spec", "store",
         ],
     ),
     ("cost", &[]),
@@ -35,10 +35,13 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Crates with one door: the folders that may name them.
 const DOORS: &[(&str, &[&str])] = &[
+    ("argmin", &["src/schedule"]),
     ("clap", &["src/cli"]),
     ("clap_complete", &["src/cli"]),
     ("comfy_table", &["src/report"]),
+    ("exmex", &["src/schedule"]),
     ("indicatif", &["src/cli"]),
+    ("nalgebra", &["workers/trainer"]),
     ("nix", &["src/process"]),
     ("nvml_wrapper", &["src/device"]),
     ("ort", &["workers/trainer"]),

@@ -14,12 +14,14 @@ mod gc;
 mod inputs;
 mod list;
 mod logs;
+mod measure;
 mod model;
 mod prepare;
 mod progress;
 mod results;
 mod run;
 mod runtime;
+mod schedule;
 mod show;
 mod sql;
 mod submit;
@@ -130,6 +132,8 @@ enum Command {
     Data(data::Args),
     /// Look at a model without training it
     Model(model::Args),
+    /// Look at learning-rate schedules without training: list, show, plot, compare, export, solve
+    Schedule(schedule::Args),
     /// Delete what nothing needs any longer: left-over checkpoints, rate tables, old logs
     Gc(gc::Args),
     /// ONNX Runtime: install it, or say where it is
@@ -170,6 +174,7 @@ pub fn main() -> ExitCode {
         Command::Sql(args) => sql::run(&global, &args),
         Command::Data(args) => data::run(&global, &args),
         Command::Model(args) => model::run(&global, &args),
+        Command::Schedule(args) => schedule::run(&global, &args),
         Command::Runtime(args) => runtime::run(&global, &args),
         Command::Devices(args) => devices::run(&global, &args),
         Command::Doctor(args) => doctor::run(&global, &args),

@@ -10,7 +10,7 @@ use std::{
 use sweep_trainer::runtime;
 use sweep_wire::Facts;
 
-use super::{Failure, Global, OutputMode, failure::say, inputs};
+use super::{Failure, Global, OutputMode, failure::say, inputs, measure};
 use crate::{
     daemon::{Order, protocol::Accepted},
     device::{CpuSlots, cores, cpu_slots},
@@ -34,12 +34,14 @@ pub(super) async fn order(global: &Global, path: &Path) -> Result<Order, Failure
         runtime::ensure(&mut |line| say(line)).map_err(super::runtime::failure)?;
     }
     let slots = cpu_slots(cores(), spec.resources.workers, spec.resources.threads);
-    let facts = inspect(&spec, &text, path, slots).await?;
+    let mut facts = inspect(&spec, &text, path, slots).await?;
+    measure::complete(&mut facts, global, (&spec, &text, path), slots).await?;
     for warning in facts.warnings.iter().filter(|_| global.output_mode == OutputMode::Cli) {
         say(&format!("warning: {warning}"));
     }
     // What does not go together is said before there is anything to clean up.
-    plan::check(&spec, &text, &facts)
+    let share = 1.0 / f64::from(slots.workers);
+    plan::check(&spec, &text, &facts, share)
         .map_err(|error| SpecError::at(path, &text, error.at(), error.to_string(), error.hint()))?;
     Ok(Order { file: path.to_owned(), text, facts })
 }
@@ -67,10 +69,20 @@ async fn inspect(spec: &Spec, text: &str, file: &Path, slots: CpuSlots) -> Resul
         Work::Model(model) => model,
         Work::Program(program) => return Ok(plan::program_facts(inputs::hash(program, text, file)?)),
     };
-    let log = inspect_log();
+    let log = scratch_log("inspect");
     let answer = executor::inspect(&worker_command()?, &log, plan::base_job(model, slots.threads)).await;
-    let said = fs::read_to_string(&log).unwrap_or_default();
-    let _ = fs::remove_file(&log); // it may not exist
+    explained(answer, &log, text, file)
+}
+
+/// What a worker answered, or what is wrong at its place in the spec; its log is read where it failed, and removed.
+pub(super) fn explained<T>(
+    answer: Result<T, InspectError>,
+    log: &Path,
+    text: &str,
+    file: &Path,
+) -> Result<T, Failure> {
+    let said = fs::read_to_string(log).unwrap_or_default();
+    let _ = fs::remove_file(log); // it may not exist
     answer.map_err(|error| match error {
         InspectError::Rejected(rejection) => {
             SpecError::at(file, text, &rejection.at, rejection.message, rejection.hint).into()
@@ -87,8 +99,9 @@ async fn inspect(spec: &Spec, text: &str, file: &Path, slots: CpuSlots) -> Resul
     })
 }
 
-fn inspect_log() -> PathBuf {
-    std::env::temp_dir().join(format!("sweep-inspect-{}.log", std::process::id()))
+/// Where a worker that is asked something prints.
+pub(super) fn scratch_log(what: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("sweep-{what}-{}.log", std::process::id()))
 }
 
 /// What there is to do, in one or two lines.

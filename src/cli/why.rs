@@ -33,13 +33,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         OutputMode::Json => {
             let document = serde_json::json!({
                 "version": 1, "trial": trial, "status": history.status, "why": state, "attempts": history.attempts,
-                "sweeps": history.sweeps,
+                "sweeps": history.sweeps, "settled": history.settled,
             });
             print(&format!("{document:#}\n"))?;
         }
         OutputMode::Cli => {
             let mut text = format!("trial {trial}: {}\n", history.status);
             state.iter().for_each(|line| text += &format!("  {}\n", escape(line)));
+            history.settled.iter().for_each(|line| text += &format!("  {}\n", escape(line)));
             if !history.attempts.is_empty() {
                 text += "attempts:\n";
             }

@@ -9,7 +9,7 @@ use crate::{
     device::{CpuSlots, cpu_slots},
     engine::{Event, GpuNeed, Kind, Limits, Millis, Need, Terms, WHOLE},
     executor,
-    plan::{self, Plan},
+    plan::{self, Machine, Plan},
     spec::{self, Device, Spec, SpecError, Work},
 };
 
@@ -43,7 +43,9 @@ impl Scheduler {
         let slots = slots(&spec, self.setup.cores);
         let terms = terms(&spec, slots, self.setup.cores, self.state.pool.gpus.len());
         let nonce = self.store.finished(&spec.name, &text)?;
-        let plan = plan::plan(&spec, &text, &facts, slots.threads, Some(nonce))
+        let share = f64::from(terms.need.cpu) / (f64::from(self.setup.cores) * f64::from(WHOLE));
+        let machine = Machine { threads: slots.threads, share };
+        let plan = plan::plan(&spec, &text, &facts, machine, Some(nonce))
             .map_err(|error| SpecError::at(&file, &text, error.at(), error.to_string(), error.hint()))?;
         executor::write_tables(&self.setup.home, &plan.trials)?;
         let submission = self.store.submit(&plan.info, &plan.trials, &terms, now())?;

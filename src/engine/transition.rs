@@ -66,7 +66,11 @@ impl State {
                 Phase::Ending { .. } => {}
                 _ => self.on_nonsense(now, worker, "it said hello twice", actions),
             },
-            FromWorker::Facts(_) | FromWorker::Rejected(_) => {
+            FromWorker::Facts(_)
+            | FromWorker::Rejected(_)
+            | FromWorker::Measuring { .. }
+            | FromWorker::Curvature(_)
+            | FromWorker::Pace { .. } => {
                 self.on_nonsense(now, worker, "it answered a question that was not asked", actions);
             }
             FromWorker::Started { attempt, step, state_bytes, damaged } => {

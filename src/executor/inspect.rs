@@ -2,13 +2,13 @@
 
 use std::{ffi::OsString, path::Path, time::Duration};
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 
-use sweep_wire::{Facts, FromWorker, Job, PROTOCOL, Rejection, ToWorker};
+use sweep_wire::{Curvature, Facts, FromWorker, Job, PROTOCOL, Rejection, ToWorker};
 
 use crate::process::{Output, Process, Setup};
 
-/// How long reading model and data may take.
+/// How long reading model and data may take, and each part of a measurement.
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Why there are no facts.
@@ -22,11 +22,61 @@ pub enum InspectError {
     Worker(String),
 }
 
-/// Starts a worker, asks, and ends it; its standard error goes to `log`.
+/// What model and data are. A worker is started for it, asked, and ended; its standard error goes to `log`.
 ///
 /// # Errors
 /// See [`InspectError`].
 pub async fn inspect(command: &[OsString], log: &Path, job: Job) -> Result<Facts, InspectError> {
+    let question = ToWorker::Inspect { job: Box::new(job) };
+    ask(command, log, question, |said| match said {
+        FromWorker::Facts(facts) => Some(*facts),
+        _ => None,
+    })
+    .await
+}
+
+/// How steep and how noisy the loss is, from a worker as [`inspect`] has one; `told` hears how many parts of how many are
+/// done.
+///
+/// # Errors
+/// See [`InspectError`].
+pub async fn curvature(
+    command: &[OsString],
+    log: &Path,
+    job: Job,
+    told: &mut (dyn FnMut(u32, u32) + Send),
+) -> Result<Curvature, InspectError> {
+    let question = ToWorker::MeasureCurvature { job: Box::new(job) };
+    ask(command, log, question, |said| match said {
+        FromWorker::Curvature(curvature) => Some(curvature),
+        FromWorker::Measuring { done, of } => {
+            told(done, of);
+            None
+        }
+        _ => None,
+    })
+    .await
+}
+
+/// The seconds of a step, from a worker as [`inspect`] has one.
+///
+/// # Errors
+/// See [`InspectError`].
+pub async fn pace(command: &[OsString], log: &Path, job: Job) -> Result<f64, InspectError> {
+    let question = ToWorker::MeasurePace { job: Box::new(job) };
+    ask(command, log, question, |said| match said {
+        FromWorker::Pace { step_seconds } => Some(step_seconds),
+        _ => None,
+    })
+    .await
+}
+
+async fn ask<T>(
+    command: &[OsString],
+    log: &Path,
+    question: ToWorker,
+    mut take: impl FnMut(FromWorker) -> Option<T>,
+) -> Result<T, InspectError> {
     let (tell, mut outputs) = mpsc::channel(16);
     let send = move |output| {
         let tell = tell.clone();
@@ -37,25 +87,32 @@ pub async fn inspect(command: &[OsString], log: &Path, job: Job) -> Result<Facts
     let failed = |problem: String| InspectError::Worker(problem);
     let setup = Setup { log: log.to_path_buf(), ..Setup::default() };
     let process = Process::spawn(command, &setup, send).map_err(|error| failed(error.to_string()))?;
-    process.send(ToWorker::Inspect { job: Box::new(job) });
-    let answer = async {
-        while let Some(output) = outputs.recv().await {
-            match output {
-                Output::Said(FromWorker::Facts(facts)) => return Ok(facts),
-                Output::Said(FromWorker::Rejected(rejection)) => {
-                    return Err(InspectError::Rejected(rejection));
-                }
-                Output::Said(FromWorker::Hello { protocol, .. }) if protocol != PROTOCOL => {
-                    return Err(failed(format!("it speaks protocol {protocol}, not {PROTOCOL}")));
-                }
-                Output::Said(_) => {}
-                Output::Nonsense(problem) => return Err(failed(problem)),
-                Output::Exited(exit) => return Err(failed(exit.to_string())),
+    process.send(question);
+    // A heart beats however long nothing else is said.
+    let mut silence = tokio::time::Instant::now() + LIMIT;
+    let answer = loop {
+        let Ok(output) = timeout(silence - tokio::time::Instant::now(), outputs.recv()).await else {
+            break Err(failed(format!("no answer after {} s", LIMIT.as_secs())));
+        };
+        match output {
+            Some(Output::Said(FromWorker::Rejected(rejection))) => {
+                break Err(InspectError::Rejected(rejection));
             }
+            Some(Output::Said(FromWorker::Hello { protocol, .. })) if protocol != PROTOCOL => {
+                break Err(failed(format!("it speaks protocol {protocol}, not {PROTOCOL}")));
+            }
+            Some(Output::Said(FromWorker::Heartbeat)) => {}
+            Some(Output::Said(said)) => {
+                silence = tokio::time::Instant::now() + LIMIT;
+                if let Some(answer) = take(said) {
+                    break Ok(answer);
+                }
+            }
+            Some(Output::Nonsense(problem)) => break Err(failed(problem)),
+            Some(Output::Exited(exit)) => break Err(failed(exit.to_string())),
+            None => break Err(failed("it ended without an answer".to_owned())),
         }
-        Err(failed("it ended without an answer".to_owned()))
     };
-    let answer = tokio::time::timeout(LIMIT, answer).await;
     process.kill();
-    answer.unwrap_or_else(|_| Err(failed(format!("no answer after {} s", LIMIT.as_secs()))))
+    answer
 }

@@ -5,7 +5,7 @@ mod local;
 mod owners;
 mod tables;
 
-pub use inspect::{InspectError, inspect};
+pub use inspect::{InspectError, curvature, inspect, pace};
 pub use local::{CHECKPOINTS, Local, attempt_log};
 pub use owners::Owners;
 pub use tables::{TABLES, write_tables};

@@ -27,7 +27,9 @@ pub fn write_tables<'a>(home: &Path, trials: impl IntoIterator<Item = &'a Planne
         let path = path(&folder, &name);
         let partial = path.with_extension("partial");
         let mut file = File::create(&partial)?;
-        file.write_all(&trial.table_bytes())?;
+        for block in trial.table.blocks() {
+            file.write_all(&block)?;
+        }
         file.sync_data()?;
         fs::rename(&partial, &path)?;
     }

@@ -52,7 +52,25 @@ fn run(trial: &PlannedTrial, program: &Program, beside: Beside<'_>) -> Value {
     })
 }
 
+/// BLAKE3, in hexadecimal, over all that decides what is measured of a job before it is planned: how steep its loss is,
+/// and how fast so many workers of it are.
+#[must_use]
+pub fn measured_key(job: &Job, facts: &Facts, workers: u32) -> String {
+    let mut decisive = of_job(job, facts);
+    decisive["workers"] = json!(workers);
+    blake3::hash(decisive.to_string().as_bytes()).to_hex().to_string()
+}
+
 fn train(trial: &PlannedTrial, job: &Job, facts: &Facts) -> Value {
+    let mut decisive = of_job(job, facts);
+    decisive["seed"] = json!(trial.seed);
+    decisive["log_every"] = json!(trial.log_every);
+    decisive["evaluate"] = json!(trial.evaluate);
+    decisive
+}
+
+/// What decides the results of all of a job's trials.
+fn of_job(job: &Job, facts: &Facts) -> Value {
     let split = match &job.data.validation {
         None => json!(null),
         Some(Validation::Share(share)) => json!({"share": share, "split_seed": job.data.split_seed}),
@@ -73,9 +91,6 @@ fn train(trial: &PlannedTrial, job: &Job, facts: &Facts) -> Value {
         },
         "optimizer": optimizer(job),
         "batch_size": job.batch_size,
-        "seed": trial.seed,
-        "log_every": trial.log_every,
-        "evaluate": trial.evaluate,
     });
     decisive.as_object_mut().expect("it was made as an object").extend(options(job));
     decisive

@@ -1,10 +1,12 @@
 //! Spec and facts → trials: budgets × schedules × parameters × seeds, each with its compiled learning-rate
 //! table and its key. Enter at [`plan`]. Pure: same spec, facts and threads, same plan.
 
+mod budgets;
 mod key;
 mod model;
 mod program;
 mod rates;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -14,11 +16,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use sweep_wire::Facts;
 
 use crate::{
-    schedule::Shape,
+    schedule::{Flaw, Shape},
     spec::{MAX_STEPS, Metric, Parameters, Spec, Work},
 };
+use budgets::{Budgeted, budgets};
 use key::Beside;
 
+pub use key::measured_key;
 pub use model::{MAX_WEIGHTS, base_job, weights_bytes};
 pub use program::program_facts;
 pub use rates::Rates;
@@ -33,6 +37,23 @@ pub enum PlanError {
     TooFewSamples { needed: u64, samples: u64 },
     #[error("this model is not measured by `{metric}`")]
     NoSuchMetric { metric: Metric, measured: Vec<String> },
+    /// A formula has no rate somewhere.
+    #[error("`{schedule}` gives the rate {} at step {} of {steps}, budget {budget}", flaw.rate, flaw.step)]
+    NoRate { schedule: String, budget: String, steps: u64, flaw: Flaw },
+    /// What was to be measured on this machine was not.
+    #[error("{what} was not measured")]
+    NotMeasured { at: &'static str, what: &'static str },
+    #[error("budget {budget} is less than one step, which takes {step}")]
+    LessThanAStep { budget: String, step: String },
+}
+
+/// What of this machine a plan depends on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Machine {
+    /// Threads of each worker.
+    pub threads: u32,
+    /// What each worker takes of the machine, from 0 to 1.
+    pub share: f64,
 }
 
 impl PlanError {
@@ -40,7 +61,9 @@ impl PlanError {
     #[must_use]
     pub fn at(&self) -> &'static str {
         match self {
-            Self::TooManySteps { .. } => "budgets",
+            Self::TooManySteps { .. } | Self::LessThanAStep { .. } => "budgets",
+            Self::NoRate { .. } => "schedules",
+            Self::NotMeasured { at, .. } => at,
             Self::TooFewSamples { .. } => "training.accumulate",
             Self::NoSuchMetric { .. } => "metric.name",
         }
@@ -49,7 +72,11 @@ impl PlanError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::TooManySteps { .. } => None,
+            Self::TooManySteps { .. } | Self::NotMeasured { .. } => None,
+            Self::NoRate { .. } => {
+                Some("a rate is a finite number from 0, at every step of every budget".to_owned())
+            }
+            Self::LessThanAStep { .. } => Some("a larger one trains".to_owned()),
             Self::TooFewSamples { .. } => Some("a step takes `batch_size` × `accumulate` samples".to_owned()),
             Self::NoSuchMetric { measured, .. } => {
                 let names: Vec<_> =
@@ -79,10 +106,10 @@ impl Plan {
 struct Frame {
     info: SweepInfo,
     per_epoch: u64,
-    budgets: Vec<(String, u64)>,
+    budgets: Vec<Budgeted>,
 }
 
-fn frame(spec: &Spec, text: &str, facts: &Facts) -> Result<Frame, PlanError> {
+fn frame(spec: &Spec, text: &str, facts: &Facts, share: f64) -> Result<Frame, PlanError> {
     let info = match &spec.work {
         Work::Model(model) => model::info(spec, model, text, facts)?,
         Work::Program(program) => program::info(spec, program, text, facts),
@@ -92,15 +119,15 @@ fn frame(spec: &Spec, text: &str, facts: &Facts) -> Result<Frame, PlanError> {
         // Budgets of programs are in steps.
         Work::Program(_) => 1,
     };
-    Ok(Frame { info, per_epoch, budgets: budgets(spec, per_epoch)? })
+    Ok(Frame { info, per_epoch, budgets: budgets(spec, per_epoch, facts, share)? })
 }
 
-/// Whether a plan can be made, without the work of making it.
+/// Whether a plan can be made, without the work of making it; `share` is [`Machine::share`].
 ///
 /// # Errors
 /// As [`plan`].
-pub fn check(spec: &Spec, text: &str, facts: &Facts) -> Result<(), PlanError> {
-    frame(spec, text, facts).map(|_| ())
+pub fn check(spec: &Spec, text: &str, facts: &Facts, share: f64) -> Result<(), PlanError> {
+    frame(spec, text, facts, share).map(|_| ())
 }
 
 /// Makes the plan. One seed of every cell comes before the next seed, so that a first answer is there early;
@@ -115,13 +142,13 @@ pub fn plan(
     spec: &Spec,
     text: &str,
     facts: &Facts,
-    threads: u32,
+    machine: Machine,
     nonce: Option<u64>,
 ) -> Result<Plan, PlanError> {
-    let Frame { info, per_epoch, budgets } = frame(spec, text, facts)?;
+    let Frame { info, per_epoch, budgets } = frame(spec, text, facts, machine.share)?;
     let settings = settings(&spec.parameters);
     let tasks: Vec<Arc<Task>> =
-        settings.iter().map(|settings| Arc::new(task(spec, settings, threads))).collect();
+        settings.iter().map(|settings| Arc::new(task(spec, settings, machine.threads))).collect();
     let count = settings.len() * spec.schedules.len() * budgets.len() * spec.seeds as usize;
     let weights = model::keeps_weights(spec, facts, count);
     // Another sweep runs its program another time, so it takes no results from this one either.
@@ -131,33 +158,28 @@ pub fn plan(
     });
     let beside = Beside { facts, device: spec.resources.device, nonce: nonce.as_deref() };
     let mut recipes: Vec<Arc<Recipe>> = Vec::with_capacity(count / spec.seeds.max(1) as usize);
-    for (budget, steps) in &budgets {
+    for budget in &budgets {
+        let steps = budget.steps;
         let (log_every, evaluate) = match &spec.work {
-            Work::Model(model) => model::looks(model, *steps, per_epoch),
-            Work::Program(_) => (1, vec![*steps]),
+            Work::Model(model) => model::looks(model, steps, per_epoch),
+            Work::Program(_) => (1, vec![steps]),
         };
-        for schedule in &spec.schedules {
+        for listed in &spec.schedules {
+            let (shape, choice) = settle::shape(spec, listed, steps, facts)?;
             let mut tables: BTreeMap<u64, Rates> = BTreeMap::new();
             for (settings, task) in settings.iter().zip(&tasks) {
-                let peak = settings["learning_rate"];
-                let table = tables.entry(peak.to_bits()).or_insert_with(|| {
-                    let shape = Shape {
-                        schedule: schedule.clone(),
-                        warmup: spec.training.warmup,
-                        eta_min: spec.training.eta_min,
-                    };
-                    shape.table(peak, *steps).into()
-                });
+                let table = compiled(&mut tables, &shape, settings["learning_rate"], budget)?;
                 recipes.push(Arc::new(Recipe {
-                    schedule: schedule.to_string(),
-                    budget: budget.clone(),
-                    steps: *steps,
+                    schedule: listed.to_string(),
+                    budget: budget.name.clone(),
+                    steps,
+                    settled: budget.settled.iter().cloned().chain(choice.clone()).collect(),
                     settings: settings.clone(),
                     task: Arc::clone(task),
-                    table: table.clone(),
+                    table,
                     log_every,
                     evaluate: evaluate.clone(),
-                    keep: model::keeping(spec, &info, *steps, per_epoch, weights),
+                    keep: model::keeping(spec, &info, steps, per_epoch, weights),
                 }));
             }
         }
@@ -173,18 +195,25 @@ pub fn plan(
     Ok(Plan { info, trials })
 }
 
-/// Budgets as printed and in steps, the longest first.
-fn budgets(spec: &Spec, per_epoch: u64) -> Result<Vec<(String, u64)>, PlanError> {
-    let mut budgets = Vec::new();
-    for budget in &spec.budgets {
-        let steps = budget.steps(spec.training.full_budget, per_epoch);
-        if steps > MAX_STEPS {
-            return Err(PlanError::TooManySteps { budget: budget.to_string(), steps });
-        }
-        budgets.push((budget.to_string(), steps));
+/// The table of a schedule at a peak, made once for all settings that share it.
+fn compiled(
+    tables: &mut BTreeMap<u64, Rates>,
+    shape: &Shape,
+    peak: f64,
+    budget: &Budgeted,
+) -> Result<Rates, PlanError> {
+    if let Some(known) = tables.get(&peak.to_bits()) {
+        return Ok(known.clone());
     }
-    budgets.sort_by_key(|(_, steps)| std::cmp::Reverse(*steps));
-    Ok(budgets)
+    let table: Rates =
+        shape.table(peak, budget.steps).map(Rates::from).map_err(|flaw| PlanError::NoRate {
+            schedule: shape.schedule.to_string(),
+            budget: budget.name.clone(),
+            steps: budget.steps,
+            flaw,
+        })?;
+    tables.insert(peak.to_bits(), table.clone());
+    Ok(table)
 }
 
 /// Every combination of the swept parameters, in the spec's order.

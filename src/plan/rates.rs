@@ -1,19 +1,20 @@
-//! Compiled learning-rate tables.
+//! Compiled learning-rate tables with their names.
 
 use std::{ops::Deref, sync::Arc};
 
-/// The learning rate of each step, and its name. Clones share both.
+use crate::schedule::Table;
+
+/// The learning rate of each step, the momentum where it moves, and their name. Clones share all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rates {
-    rates: Arc<[f32]>,
+    table: Arc<Table>,
     name: Arc<str>,
 }
 
 impl Rates {
-    /// Little-endian `f32`, one per step.
-    #[must_use]
-    pub fn bytes(&self) -> Vec<u8> {
-        self.rates.iter().flat_map(|rate| rate.to_le_bytes()).collect()
+    /// The bytes of its file, block by block; see [`Table::blocks`].
+    pub fn blocks(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.table.blocks()
     }
 
     /// BLAKE3 of its bytes, in hexadecimal: equal tables have equal names.
@@ -24,14 +25,9 @@ impl Rates {
 
     /// Hashes its bytes without holding all of them.
     pub(super) fn hash_into(&self, hasher: &mut blake3::Hasher) {
-        hash_into(&self.rates, hasher);
-    }
-}
-
-fn hash_into(rates: &[f32], hasher: &mut blake3::Hasher) {
-    for part in rates.chunks(4096) {
-        let bytes: Vec<u8> = part.iter().flat_map(|rate| rate.to_le_bytes()).collect();
-        hasher.update(&bytes);
+        self.table.blocks().for_each(|block| {
+            hasher.update(&block);
+        });
     }
 }
 
@@ -39,20 +35,22 @@ impl Deref for Rates {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.rates
+        &self.table.rates
     }
 }
 
-impl From<Vec<f32>> for Rates {
-    fn from(rates: Vec<f32>) -> Self {
+impl From<Table> for Rates {
+    fn from(table: Table) -> Self {
         let mut hasher = blake3::Hasher::new();
-        hash_into(&rates, &mut hasher);
-        Self { rates: rates.into(), name: hasher.finalize().to_hex().as_str().into() }
+        for block in table.blocks() {
+            hasher.update(&block);
+        }
+        Self { table: Arc::new(table), name: hasher.finalize().to_hex().as_str().into() }
     }
 }
 
 impl<const N: usize> From<[f32; N]> for Rates {
     fn from(rates: [f32; N]) -> Self {
-        rates.to_vec().into()
+        Table { rates: rates.to_vec(), momenta: None }.into()
     }
 }

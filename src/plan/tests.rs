@@ -14,6 +14,8 @@ schedules: [cosine]
 parameters: {learning_rate: 0.1}
 ";
 
+const ONE: Machine = Machine { threads: 1, share: 0.5 };
+
 fn facts() -> Facts {
     Facts {
         train_samples: 8000,
@@ -26,13 +28,14 @@ fn facts() -> Facts {
         cpu: "x86_64".into(),
         warnings: vec![],
         metrics: vec!["loss".into(), "accuracy".into()],
+        measured: None,
     }
 }
 
 fn planned(change: impl FnOnce(String) -> String, facts: &Facts) -> Plan {
     let text = change(SPEC.to_owned());
     let spec = crate::spec::parse(&text, Path::new("folder/name.yaml")).unwrap();
-    plan(&spec, &text, facts, 1, None).unwrap()
+    plan(&spec, &text, facts, ONE, None).unwrap()
 }
 
 fn with(line: &str) -> Plan {
@@ -123,7 +126,7 @@ fn a_step_takes_the_samples_of_all_its_passes() {
     let steps = |accumulate: &str| {
         let text = SPEC.replace("4 epochs", &format!("50 steps, accumulate: {accumulate}"));
         let spec = crate::spec::parse(&text, Path::new("name.yaml")).unwrap();
-        plan(&spec, &text, &facts(), 1, None).map(|plan| plan.trials[0].steps)
+        plan(&spec, &text, &facts(), ONE, None).map(|plan| plan.trials[0].steps)
     };
     assert_eq!(steps("62").unwrap(), 50);
     let error = steps("63").unwrap_err();
@@ -202,7 +205,7 @@ fn a_metric_that_the_model_is_not_measured_by_is_refused() {
     let named = |metric: &str| {
         let text = format!("{SPEC}metric: {metric}\n");
         let spec = crate::spec::parse(&text, Path::new("name.yaml")).unwrap();
-        plan(&spec, &text, &facts(), 1, None).map(|plan| plan.info.metric)
+        plan(&spec, &text, &facts(), ONE, None).map(|plan| plan.info.metric)
     };
     assert_eq!(named("loss").unwrap(), "test/loss");
     let error = named("top5_accuracy").unwrap_err();
@@ -298,7 +301,9 @@ fn a_key_changes_with_everything_that_decides_a_result() {
     let mut keys: Vec<_> = plans.iter().map(|plan| plan.trials[0].key.clone()).collect();
     keys.push(with("seeds: 2").trials[1].key.clone());
     let spec = crate::spec::parse(SPEC, Path::new("name.yaml")).unwrap();
-    keys.push(plan(&spec, SPEC, &facts(), 2, None).unwrap().trials[0].key.clone());
+    keys.push(
+        plan(&spec, SPEC, &facts(), Machine { threads: 2, ..ONE }, None).unwrap().trials[0].key.clone(),
+    );
     keys.push(base);
     let count = keys.len();
     keys.sort();
@@ -360,7 +365,7 @@ fn a_budget_longer_than_a_trial_may_be_is_refused() {
         let text = SPEC.replace("4 epochs", epochs);
         let spec = crate::spec::parse(&text, Path::new("name.yaml")).unwrap();
         // One step an epoch more than a hundred.
-        plan(&spec, &text, &Facts { train_samples: 101 * 128, ..facts() }, 1, None)
+        plan(&spec, &text, &Facts { train_samples: 101 * 128, ..facts() }, ONE, None)
             .map(|plan| plan.trials[0].steps)
     };
     assert_eq!(of("900000 epochs").unwrap(), 90_900_000);

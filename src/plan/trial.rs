@@ -25,10 +25,12 @@ pub struct Recipe {
     /// As printed, such as `50%`, `500 steps` or `2 epochs`.
     pub budget: String,
     pub steps: u64,
+    /// How what the spec leaves open was settled, in sentences: φ, the steps of an hour or of a dollar.
+    pub settled: Vec<String>,
     /// The other swept parameters, such as `learning_rate`.
     pub settings: BTreeMap<String, f64>,
     pub task: Arc<Task>,
-    /// The learning rate of each step.
+    /// The learning rate of each step, and the momentum where it moves.
     pub table: Rates,
     pub log_every: u64,
     /// After how many updates to evaluate, ascending, ending with `steps`.
@@ -79,12 +81,6 @@ impl Recipe {
     #[must_use]
     pub fn course(&self) -> Course {
         Course { log_every: self.log_every, evaluate: self.evaluate.clone(), keep: self.keep.clone() }
-    }
-
-    /// The bytes of its rate table: little-endian `f32`, one per step.
-    #[must_use]
-    pub fn table_bytes(&self) -> Vec<u8> {
-        self.table.bytes()
     }
 
     /// What names that table: BLAKE3 of its bytes, in hexadecimal.

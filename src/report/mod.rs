@@ -1,10 +1,12 @@
-//! Rows → text: tables for the terminal, Markdown, CSV, JSON. Pure: queries nothing, prints nothing.
+//! Rows → text: tables and charts for the terminal, SVG, HTML, Markdown, CSV, JSON. Pure: queries nothing, prints nothing.
 //!
-//! Enter at [`Results::new`] and [`matrix`] for the schedule × budget table, at [`render`] for any table. Text
+//! Enter at [`Results::new`] and [`matrix`] for the schedule × budget table, at [`render`] for any table, at [`Chart`] for curves. Text
 //! from outside is escaped here, before it can reach a terminal.
 
+mod chart;
 mod escape;
 mod matrix;
+pub mod python;
 mod results;
 mod sheet;
 mod show;
@@ -13,6 +15,7 @@ mod words;
 
 use std::str::FromStr;
 
+pub use chart::{Chart, Part, Series, html};
 pub use escape::escape;
 pub use matrix::{matrix, matrix_markdown};
 pub use results::{Budget, ResultRow, Results, Totals};

@@ -162,7 +162,7 @@ impl Runner {
     fn take(&mut self, message: ToWorker) -> io::Result<()> {
         let failed = |attempt, kind, message: String| FromWorker::Failed { attempt, kind, message };
         match message {
-            ToWorker::Inspect { .. } => {
+            ToWorker::Inspect { .. } | ToWorker::MeasureCurvature { .. } | ToWorker::MeasurePace { .. } => {
                 let message = "a worker for programs knows no models".to_owned();
                 let rejection = Rejection { at: "model".to_owned(), message, hint: None };
                 self.scheduler.tell(&FromWorker::Rejected(rejection));

@@ -15,13 +15,17 @@ fn grid() -> impl Iterator<Item = f64> {
     (0..1000).map(|t| t as f64 / 1000.0)
 }
 
+fn shares(milestones: &[f64]) -> Drops {
+    Drops::At(milestones.iter().copied().map(Span::Share).collect())
+}
+
 fn families() -> Vec<Schedule> {
     let mut all: Vec<Schedule> = PHIS.iter().map(|phi| Schedule::Uba { phi: *phi }).collect();
     all.extend(Tail::ALL.map(|tail| Schedule::Wsd { decay: 0.2, tail }));
     all.extend([
         Schedule::Constant,
         Schedule::Cosine,
-        Schedule::Step { milestones: vec![0.3, 0.6, 0.9], gamma: 0.1 },
+        Schedule::Step { drops: shares(&[0.3, 0.6, 0.9]), gamma: 0.1 },
         Schedule::Exponential(Decay::EndRatio(0.01)),
         Schedule::Exponential(Decay::PerStep(0.99)),
         Schedule::Polynomial { power: 1.0 },
@@ -129,8 +133,8 @@ fn every_family_starts_at_one_never_rises_and_stays_within_bounds() {
 fn step_drops_on_the_step_that_a_share_names() {
     // 0.1 · 30 and 0.7 · 10 are not whole in binary; the drop still falls on steps 3 and 7.
     for (share, total, drop) in [(0.1, 30, 3), (0.7, 10, 7), (0.29, 100, 29), (0.5, 3, 2)] {
-        assert_eq!(step::factor(drop - 1, total, &[share], 0.1), 1.0);
-        assert_eq!(step::factor(drop, total, &[share], 0.1), 0.1);
+        assert_eq!(step::factor(drop - 1, total, &shares(&[share]), 0.1), 1.0);
+        assert_eq!(step::factor(drop, total, &shares(&[share]), 0.1), 0.1);
     }
 }
 
@@ -148,14 +152,18 @@ fn simple_curves_follow_their_formulas() {
         close(at(Schedule::Wsd { decay: 0.2, tail: Tail::Linear }), 1.0 - x, 1e-14);
         close(at(Schedule::Wsd { decay: 0.2, tail: Tail::Square }), 1.0 - x * x, 1e-14);
         close(at(Schedule::Wsd { decay: 1.0, tail: Tail::Cosine }), cosine::factor(z), 1e-14);
+        close(at(Schedule::Wsd { decay: 0.2, tail: Tail::Sqrt }), 1.0 - x.sqrt(), 1e-7);
+        let tail = Tail::Exponential { end_ratio: 0.05 };
+        close(at(Schedule::Wsd { decay: 0.2, tail }), 0.05f64.powf(x), 1e-14);
+        close(at(Schedule::D2z), 1.0 - z, 1e-14);
     }
 }
 
 #[test]
 fn warm_up_climbs_to_the_peak_and_the_schedule_has_the_rest() {
     for schedule in families() {
-        let shape = Shape { schedule: schedule.clone(), warmup: 0.1, eta_min: 0.01 };
-        let table = shape.table(0.4, 50);
+        let shape = Shape { schedule: schedule.clone(), warmup: Warmup::linear(0.1), eta_min: 0.01 };
+        let table = shape.table(0.4, 50).unwrap().rates;
         assert_eq!(table.len(), 50);
         for (step, rate) in table.iter().enumerate() {
             let step = step as u64;
@@ -170,10 +178,53 @@ fn warm_up_climbs_to_the_peak_and_the_schedule_has_the_rest() {
 
 #[test]
 fn warm_up_may_take_the_whole_of_a_tiny_budget() {
-    let shape = Shape { schedule: Schedule::Cosine, warmup: 0.6, eta_min: 0.0 };
-    assert_eq!(shape.table(0.5, 1), [0.5]);
-    assert_eq!(shape.table(0.5, 0), [0.0; 0]);
+    let shape = Shape { schedule: Schedule::Cosine, warmup: Warmup::linear(0.6), eta_min: 0.0 };
+    assert_eq!(shape.table(0.5, 1).unwrap().rates, [0.5]);
+    assert_eq!(shape.table(0.5, 0).unwrap().rates, [0.0; 0]);
     assert!(shape.rate(0.5, 1, 1) < 1e-30);
+}
+
+#[test]
+fn the_bound_on_the_last_iterate_is_the_tabled_one() {
+    let uba = |phi| Schedule::Uba { phi };
+    let wsd = Schedule::Wsd { decay: 0.2, tail: Tail::Linear };
+    let step = Schedule::Step { drops: shares(&[0.5, 0.75]), gamma: 0.1 };
+    // Relative to linear at T = 2000, each at its best peak.
+    for (schedule, bound) in [
+        (uba(0.7), 1.017),
+        (uba(1.0), 1.018),
+        (Schedule::Cosine, 1.029),
+        (uba(5.0), 1.066),
+        (Schedule::Rex { beta: 0.5 }, 1.009),
+        (wsd, 1.082),
+        (Schedule::OneCycle(OneCycle::default()), 1.089),
+        (step, 1.245),
+        (Schedule::Constant, 1.512),
+    ] {
+        let rates: Vec<f64> = (0..2000).map(|t| schedule.factor(t, 2000)).collect();
+        close(last_iterate_bound(&rates).unwrap(), bound, 1e-3);
+        // A peak cancels, and so do steps that do nothing.
+        let other: Vec<f64> = rates.iter().map(|rate| rate * 7.0).chain([0.0; 3]).collect();
+        close(last_iterate_bound(&other).unwrap() / last_iterate_bound(&rates).unwrap(), 1.0, 2e-3);
+    }
+    assert_eq!(last_iterate_bound(&[0.0, 0.0]), None);
+}
+
+#[test]
+fn the_bound_is_its_formula() {
+    // As published, with G = D = 1, its two sums written out, at the best of many peaks.
+    let shape: Vec<f64> = (0..40).map(|t| uba::factor(f64::from(t) / 40.0, 1.0)).collect();
+    let bound = |peak: f64, shape: &[f64]| {
+        let rates: Vec<f64> = shape.iter().map(|factor| peak * factor).collect();
+        let sum = |from: usize| rates[from..].iter().sum::<f64>();
+        let squares = |from: usize| rates[from..].iter().map(|rate| rate * rate).sum::<f64>();
+        let later = (0..rates.len() - 1).map(|k| rates[k] / sum(k + 1) * squares(k) / sum(k)).sum::<f64>();
+        (1.0 + squares(0)) / (2.0 * sum(0)) + later / 2.0
+    };
+    let best =
+        |shape: &[f64]| (1..4000).map(|p| bound(f64::from(p) * 1e-4, shape)).fold(f64::INFINITY, f64::min);
+    let linear: Vec<f64> = (0..40).map(|t| 1.0 - f64::from(t) / 40.0).collect();
+    close(last_iterate_bound(&shape).unwrap(), best(&shape) / best(&linear), 1e-6);
 }
 
 #[test]
@@ -181,7 +232,7 @@ fn names_are_canonical() {
     let name = |schedule: Schedule| schedule.to_string();
     assert_eq!(name(Schedule::Uba { phi: 1.0 }), "uba(phi=1)");
     assert_eq!(name(Schedule::Uba { phi: 0.25 }), "uba(phi=0.25)");
-    let step = Schedule::Step { milestones: vec![0.07, 0.333, 0.75], gamma: 0.1 };
+    let step = Schedule::Step { drops: shares(&[0.07, 0.333, 0.75]), gamma: 0.1 };
     assert_eq!(name(step), "step(milestones=7%/33.3%/75%,gamma=0.1)");
     assert_eq!(name(Schedule::Polynomial { power: 1.0 }), "linear");
     assert_eq!(name(Schedule::Polynomial { power: 0.5 }), "polynomial(power=0.5)");
@@ -207,7 +258,7 @@ proptest! {
             Schedule::Cosine,
         ];
         for schedule in schedules {
-            let shape = Shape { schedule, warmup, eta_min: floor * peak };
+            let shape = Shape { schedule, warmup: Warmup::linear(warmup), eta_min: floor * peak };
             let rate = shape.rate(peak, step, total);
             prop_assert!(rate.is_finite() && rate >= 0.0 && rate <= peak * (1.0 + 1e-12), "{rate}");
         }

@@ -31,6 +31,11 @@ impl<'a> Cursor<'a> {
         Self { node, path: Vec::new() }
     }
 
+    /// A value at the end of a path of one segment.
+    pub(super) fn below(segment: Segment, node: &'a Node) -> Self {
+        Self { node, path: vec![segment] }
+    }
+
     pub(super) fn node(&self) -> &'a Node {
         self.node
     }
@@ -69,6 +74,11 @@ impl<'a> Cursor<'a> {
         let mut path = self.path.clone();
         path.push(segment);
         Self { node, path }
+    }
+
+    /// Another value in this place.
+    pub(super) fn with<'b>(&self, node: &'b Node) -> Cursor<'b> {
+        Cursor { node, path: self.path.clone() }
     }
 
     /// A mapping with no other than these keys.

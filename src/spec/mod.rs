@@ -30,6 +30,7 @@ mod yaml;
 pub use error::{Place, SpecError};
 pub use machine::{Device, GpuShare, Limits, Pricing, Resources, Retry};
 pub use place::locate;
+pub use schedules::{Listed, Misread, typed};
 pub use types::{
     Budget, Checkpoint, Checkpoints, Interval, Length, Metric, ModelWork, Parameters, ProgramWork, Spec,
     Training, Updates, Word, Work,

@@ -7,6 +7,7 @@ use super::{
     error::Fault,
     patterns::patterns,
     scalar,
+    schedules::Listed,
     types::{Parameters, Updates},
 };
 
@@ -109,8 +110,14 @@ fn weight_decay(map: &Map<'_>, default: f64) -> Result<f64, Fault> {
 
 /// Refuses what this optimiser cannot be trained with: swept momenta that it lacks, Nesterov's without
 /// momentum, a moving average of what is an average already. `top` is the spec.
-pub(super) fn agrees(top: &Map<'_>, updates: &Updates, parameters: &Parameters) -> Result<(), Fault> {
+pub(super) fn agrees(
+    top: &Map<'_>,
+    updates: &Updates,
+    parameters: &Parameters,
+    schedules: &[Listed],
+) -> Result<(), Fault> {
     let swept = parameters.other("momentum");
+    moved(top, &updates.optimizer, swept, schedules)?;
     match updates.optimizer {
         Optimizer::Sgd(sgd) if sgd.nesterov => nesterov(top, sgd, swept),
         Optimizer::Sgd(_) | Optimizer::RmsProp(_) => Ok(()),
@@ -121,6 +128,34 @@ pub(super) fn agrees(top: &Map<'_>, updates: &Updates, parameters: &Parameters) 
         }
         Optimizer::Adam(_) | Optimizer::AdamW(_) | Optimizer::Lion(_) => no_momentum(top, swept),
     }
+}
+
+/// A schedule that moves the momentum needs one to move, and leaves none to sweep.
+fn moved(
+    top: &Map<'_>,
+    optimizer: &Optimizer,
+    swept: Option<&[f64]>,
+    schedules: &[Listed],
+) -> Result<(), Fault> {
+    let moves = |listed: &&Listed| matches!(listed, Listed::Given(schedule) if schedule.moves_momentum());
+    let Some(schedule) = schedules.iter().find(moves) else { return Ok(()) };
+    if swept.is_some() {
+        let message = format!("`{schedule}` moves the momentum, so sweeping it changes nothing there");
+        let hint = "give the schedule `momentum: none`, or sweep the momentum in another spec";
+        return Err(top.inner(&["parameters", "momentum"], message).hint(hint));
+    }
+    let has_none = match optimizer {
+        Optimizer::Sgd(sgd) => sgd.momentum == 0.0,
+        Optimizer::RmsProp(rmsprop) => rmsprop.momentum == 0.0,
+        Optimizer::ScheduleFreeSgd(_) | Optimizer::ScheduleFreeAdamW(_) => true,
+        Optimizer::Adam(_) | Optimizer::AdamW(_) | Optimizer::Lion(_) => false,
+    };
+    if has_none {
+        let message = format!("`{schedule}` moves the momentum, and this optimizer has none");
+        let hint = "give it one, such as `sgd: {momentum: 0.9}`, or the schedule `momentum: none`";
+        return Err(top.inner(&["schedules"], message).hint(hint));
+    }
+    Ok(())
 }
 
 fn nesterov(top: &Map<'_>, sgd: Sgd, swept: Option<&[f64]>) -> Result<(), Fault> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     MAX_SEEDS, MAX_TRIALS,
-    budgets::budgets,
+    budgets::{budgets, can_be_had},
     checkpoint::checkpoint,
     cursor::{Cursor, Keys, Map},
     data,
@@ -13,9 +13,9 @@ use super::{
     metric,
     model::model,
     optimizer, parameters, program, scalar,
-    schedules::schedules,
+    schedules::{Listed, schedules},
     training,
-    types::{Budget, Checkpoint, Length, ModelWork, Parameters, ProgramWork, Spec, Training, Word, Work},
+    types::{Budget, Checkpoint, ModelWork, Parameters, ProgramWork, Spec, Training, Word, Work},
     yaml::Node,
 };
 
@@ -80,10 +80,11 @@ pub(super) fn read(root: &Node, file: &Path) -> Result<Spec, Fault> {
         pricing: map.or("pricing", None, |at| machine::pricing(at).map(Some))?,
         priority: map.or("priority", 0, machine::priority)?,
     };
-    floor_below_peaks(&map, &spec.training, &spec.parameters)?;
+    floor_below_peaks(&map, &spec)?;
+    can_be_had(&map, &spec.budgets, programs.is_some())?;
     match &spec.work {
-        Work::Model(model) => optimizer::agrees(&map, &model.updates, &spec.parameters)?,
-        Work::Program(_) => no_epochs(&map, &spec.budgets)?,
+        Work::Model(model) => optimizer::agrees(&map, &model.updates, &spec.parameters, &spec.schedules)?,
+        Work::Program(_) => no_choice(&map, &spec.schedules)?,
     }
     short_enough(&map, &spec)?;
     few_enough_trials(&map, &spec)?;
@@ -124,17 +125,6 @@ fn of_program(map: &Map<'_>, key: &str, folder: &Path) -> Result<(Work, Training
     Ok((Work::Program(program), training, parameters))
 }
 
-/// Nobody tells how long a program's epochs are.
-fn no_epochs(map: &Map<'_>, budgets: &[Budget]) -> Result<(), Fault> {
-    let in_epochs = |budget: &Budget| matches!(budget, Budget::Length(Length::Epochs(_)));
-    match (map.get("budgets"), budgets.iter().position(in_epochs)) {
-        (Some(at), Some(index)) => {
-            Err(at.items()?[index].expected("a share or a number of steps").hint(training::EPOCHS))
-        }
-        _ => Ok(()),
-    }
-}
-
 fn version(at: &Cursor<'_>) -> Result<(), Fault> {
     match scalar::whole(at, 0..=u64::MAX)? {
         1 => Ok(()),
@@ -167,13 +157,32 @@ fn name(map: &Map<'_>, file: &Path) -> Result<String, Fault> {
     Ok(name)
 }
 
-fn floor_below_peaks(map: &Map<'_>, training: &Training, parameters: &Parameters) -> Result<(), Fault> {
-    let smallest = parameters.learning_rate.iter().copied().fold(f64::INFINITY, f64::min);
-    if training.eta_min <= smallest {
+/// Nobody knows the curvature of a program's model.
+fn no_choice(map: &Map<'_>, schedules: &[Listed]) -> Result<(), Fault> {
+    match schedules.iter().find(|listed| matches!(listed, Listed::UbaAuto { .. })) {
+        Some(_) => Err(map
+            .inner(&["schedules"], "`phi: auto` measures a model, and this sweep runs a program")
+            .hint("list some, such as `phi: [0.5, 1, 5]`")),
+        None => Ok(()),
+    }
+}
+
+/// Also the peaks of a join's parts.
+fn floor_below_peaks(map: &Map<'_>, spec: &Spec) -> Result<(), Fault> {
+    let lowest = |listed: &Listed| match listed {
+        Listed::Given(schedule) => schedule.lowest_peak(),
+        Listed::UbaAuto { .. } => 1.0,
+    };
+    let part = spec.schedules.iter().map(lowest).fold(1.0, f64::min);
+    let rates = spec.parameters.learning_rate.iter();
+    let smallest = rates.copied().fold(f64::INFINITY, f64::min) * part;
+    let floor = spec.training.eta_min;
+    if floor <= smallest {
         return Ok(());
     }
-    let floor = training.eta_min;
-    let message = format!("`training.eta_min` is `{floor}`, above the smallest learning rate `{smallest}`");
+    let what =
+        if part < 1.0 { "the smallest peak of a schedule's parts" } else { "the smallest learning rate" };
+    let message = format!("`training.eta_min` is `{floor}`, above {what} `{smallest}`");
     Err(map.inner(&["training", "eta_min"], message).hint("the rate falls from its peak to `eta_min`"))
 }
 

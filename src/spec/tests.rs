@@ -5,7 +5,7 @@ use sweep_wire::{
     RmsProp, ScheduleFreeSgd, Sgd, Source, Validation,
 };
 
-use crate::schedule::{Decay, Schedule, Tail};
+use crate::schedule::{Decay, Drops, Schedule, Span, Tail, Warmup};
 
 use super::*;
 use program::PROGRAM;
@@ -14,6 +14,7 @@ mod hostile;
 mod kinds;
 mod machine;
 mod program;
+mod schedules;
 
 /// The shortest spec there is; cases change one line of it or add one.
 const BASE: &str = "\
@@ -63,6 +64,10 @@ resources: {device: cpu, workers: 2, threads: auto}
 retry: {max: 1}
 checkpoint: {every: 10%, keep: 3, weights: false}
 ";
+
+fn at(milestones: &[f64]) -> Drops {
+    Drops::At(milestones.iter().copied().map(Span::Share).collect())
+}
 
 fn read(text: &str) -> Result<Spec, SpecError> {
     parse(text, Path::new("s.yaml"))
@@ -211,15 +216,17 @@ fn a_full_spec_is_read_whole() {
         name: "resnet8-fashion".to_owned(),
         description: Some("Which schedule reaches full-budget accuracy with less training?".to_owned()),
         work: Work::Model(Box::new(work)),
-        training: Training { full_budget: Length::Epochs(8.0), warmup: 0.02, eta_min: 1e-5 },
+        training: Training { full_budget: Length::Epochs(8.0), warmup: Warmup::linear(0.02), eta_min: 1e-5 },
         budgets: vec![Budget::Share(0.25), Budget::Share(0.5), Budget::Share(1.0)],
-        schedules: vec![
+        schedules: [
             Schedule::Uba { phi: 1.0 },
             Schedule::Uba { phi: 5.0 },
             Schedule::Cosine,
             Schedule::Polynomial { power: 1.0 },
-            Schedule::Step { milestones: vec![0.5, 0.75], gamma: 0.1 },
-        ],
+            Schedule::Step { drops: at(&[0.5, 0.75]), gamma: 0.1 },
+        ]
+        .map(Listed::Given)
+        .to_vec(),
         parameters: Parameters { learning_rate: vec![0.05, 0.1], others: vec![] },
         seeds: 3,
         resources: Resources { device: Device::Cpu, workers: Some(2), ..Resources::default() },
@@ -279,7 +286,7 @@ fn what_is_left_out_has_a_default() {
     assert_eq!((&work.model.output, &updates.no_decay), (&None, &vec![]));
     assert!(work.model.trainable.is_empty() && work.model.frozen.is_empty());
     let plain = Optimizer::Sgd(Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 });
-    assert_eq!((updates.optimizer, spec.training.warmup, spec.training.eta_min), (plain, 0.0, 0.0));
+    assert_eq!((updates.optimizer, spec.training.warmup, spec.training.eta_min), (plain, Warmup::NONE, 0.0));
     assert_eq!(updates.log_every, Interval::Share(0.01));
     assert_eq!(updates.evaluate, Interval::Share(0.1));
     assert_eq!(work.metric, None);
@@ -308,10 +315,12 @@ fn budgets_and_intervals_in_every_unit() {
     let names: Vec<String> = budgets.iter().map(Budget::to_string).collect();
     let expected = ["7%", "33.3%", "1000 steps", "1 step", "1000 epochs", "0.5 epochs", "1 epoch", "1000%"];
     assert_eq!(names, expected);
-    // Four epochs of 62 steps are the full budget.
-    let steps: Vec<u64> = budgets.iter().map(|budget| budget.steps(Length::Epochs(4.0), 62)).collect();
-    assert_eq!(steps, [17, 83, 1000, 1, 62_000, 31, 62, 2480]);
-    assert_eq!(Budget::Share(0.001).steps(Length::Steps(10), 62), 1);
+    let given = "budgets: [90 s, 1.5 min, 1h, 2 d, $0.5, 2 usd, 0.25USD]\npricing: {usd_per_hour: 1}";
+    let budgets = read(&with(given)).unwrap_err();
+    assert_eq!(budgets.message, "budget `1.5 min` is listed twice, first at line 6 column 11");
+    let budgets = read(&with(&given.replace("90 s", "30 s"))).unwrap().budgets;
+    let names: Vec<String> = budgets.iter().map(Budget::to_string).collect();
+    assert_eq!(names, ["30 s", "1.5 min", "1 h", "2 d", "$0.5", "$2", "$0.25"]);
     assert_eq!(Interval::Share(0.01).steps(30, 62), 1);
     assert_eq!(Interval::Length(Length::Epochs(1.0)).steps(30, 62), 62);
     assert_eq!(Interval::End.steps(30, 62), 30);
@@ -322,7 +331,7 @@ fn lists_of_schedule_parameters_are_expanded_in_order() {
     let given = "schedules: [{step: {milestones: [[50%], [30%, 60%]], gamma: [0.1, 0.5]}}, step, rex, wsd, \
                  {wsd: {decay: [10%, 20%], shape: sqrt}}, {exponential: {end_ratio: 1e-2}}, \
                  {exponential: {gamma: 0.99}}, constant, {polynomial: {power: 2}}]";
-    let step = |milestones: &[f64], gamma| Schedule::Step { milestones: milestones.to_vec(), gamma };
+    let step = |milestones: &[f64], gamma| Schedule::Step { drops: at(milestones), gamma };
     let expected = [
         step(&[0.5], 0.1),
         step(&[0.5], 0.5),
@@ -338,7 +347,7 @@ fn lists_of_schedule_parameters_are_expanded_in_order() {
         Schedule::Constant,
         Schedule::Polynomial { power: 2.0 },
     ];
-    assert_eq!(read(&with(given)).unwrap().schedules, expected);
+    assert_eq!(read(&with(given)).unwrap().schedules, expected.map(Listed::Given));
 }
 
 #[test]

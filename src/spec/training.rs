@@ -1,10 +1,13 @@
 //! `training:`.
 
+use crate::schedule::Warmup;
+
 use super::{
     cursor::{Cursor, Keys, Map},
     error::Fault,
     optimizer::optimizer,
     scalar::{self, Part},
+    schedules,
     types::{Interval, Length, Training, Updates},
     yaml::Node,
 };
@@ -84,11 +87,7 @@ pub(super) fn of_program(at: &Cursor<'_>) -> Result<Training, Fault> {
 fn around(map: &Map<'_>, full_budget: Length) -> Result<Training, Fault> {
     Ok(Training {
         full_budget,
-        warmup: map.or("warmup", 0.0, |at| {
-            scalar::share(at, "a share of the budget from 0% and below 100%", |share| {
-                (0.0..1.0).contains(&share)
-            })
-        })?,
+        warmup: map.or("warmup", Warmup::NONE, schedules::warmup)?,
         eta_min: map.or("eta_min", 0.0, |at| scalar::number(at, "a number from 0", |value| value >= 0.0))?,
     })
 }

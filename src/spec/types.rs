@@ -4,8 +4,11 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use sweep_wire::{Data, Model, Optimizer};
 
-use super::machine::{Limits, Pricing, Resources, Retry};
-use crate::schedule::{Schedule, percent};
+use super::{
+    machine::{Limits, Pricing, Resources, Retry},
+    schedules::Listed,
+};
+use crate::schedule::{Warmup, percent};
 
 /// A sweep: one model and its data, or one program, trained under every schedule at every budget with every
 /// setting of the parameters, once per seed.
@@ -18,7 +21,7 @@ pub struct Spec {
     /// At least one; none of them the same.
     pub budgets: Vec<Budget>,
     /// At least one, lists expanded; none of them the same.
-    pub schedules: Vec<Schedule>,
+    pub schedules: Vec<Listed>,
     pub parameters: Parameters,
     /// How often each setting is trained: seeds 0 to `seeds` − 1.
     pub seeds: u64,
@@ -85,8 +88,8 @@ pub enum Word {
 pub struct Training {
     /// What a budget of 100 % means; steps for programs.
     pub full_budget: Length,
-    /// Share of each trial's own budget, 0 ≤ warmup < 1.
-    pub warmup: f64,
+    /// A share of each trial's own budget.
+    pub warmup: Warmup,
     /// The rate below which schedules do not go, at most the smallest peak.
     pub eta_min: f64,
 }
@@ -129,12 +132,16 @@ pub enum Length {
     Epochs(f64),
 }
 
-/// The budget of a trial. `Display` is `50%`, `500 steps`, `2 epochs`.
+/// The budget of a trial. `Display` is `50%`, `500 steps`, `2 epochs`, `10 min`, `$0.5`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Budget {
     /// Of the full budget, above 0 and at most 10.
     Share(f64),
     Length(Length),
+    /// Seconds of training by one worker, above 0.
+    Time(f64),
+    /// US dollars for a worker's share of the machine, above 0; only with a [`Pricing`].
+    Money(f64),
 }
 
 /// How far apart points are.
@@ -232,16 +239,6 @@ impl Length {
     }
 }
 
-impl Budget {
-    /// In steps, rounded to the nearest, at least 1; shares are of `full`.
-    pub fn steps(self, full: Length, steps_per_epoch: u64) -> u64 {
-        match self {
-            Self::Share(share) => nearest(share * full.steps(steps_per_epoch) as f64),
-            Self::Length(length) => length.steps(steps_per_epoch),
-        }
-    }
-}
-
 impl Interval {
     /// In steps of a trial that has `total`, rounded to the nearest, at least 1.
     pub fn steps(self, total: u64, steps_per_epoch: u64) -> u64 {
@@ -273,6 +270,13 @@ impl fmt::Display for Budget {
         match self {
             Self::Share(share) => f.write_str(&percent(*share)),
             Self::Length(length) => length.fmt(f),
+            Self::Time(seconds) => match seconds {
+                86_400.0.. => write!(f, "{} d", seconds / 86_400.0),
+                3600.0.. => write!(f, "{} h", seconds / 3600.0),
+                60.0.. => write!(f, "{} min", seconds / 60.0),
+                _ => write!(f, "{seconds} s"),
+            },
+            Self::Money(usd) => write!(f, "${usd}"),
         }
     }
 }

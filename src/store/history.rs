@@ -1,6 +1,7 @@
 //! What became of a trial, for people who ask why.
 
 use serde::Serialize;
+use sweep_wire::Measured;
 
 use super::{AttemptRow, Reader, StoreError, detail::STATUS};
 use crate::engine::{SweepId, TrialId};
@@ -12,6 +13,8 @@ pub struct History {
     /// Why it diverged or failed.
     pub reason: Option<String>,
     pub sweeps: Vec<SweepState>,
+    /// How what its specs left open was settled, in sentences: φ, the steps of an hour.
+    pub settled: Vec<String>,
     pub attempts: Vec<AttemptRow>,
     /// What was done to its sweeps, in words, oldest first.
     pub events: Vec<String>,
@@ -55,7 +58,37 @@ impl Reader {
         let events = statement.query_map(rusqlite::params![trial, MAX_EVENTS as i64], |row| row.get(0))?;
         let mut events: Vec<String> = events.collect::<Result<_, _>>()?;
         events.reverse();
+        let settled = self.settled(trial)?;
         let attempts = self.attempts(trial)?;
-        Ok(History { status, reason, sweeps, attempts, events })
+        Ok(History { status, reason, sweeps, settled, attempts, events })
+    }
+    fn settled(&self, trial: TrialId) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.connection.prepare(
+            "SELECT DISTINCT said.value FROM cell, json_each(cell.settled) AS said
+             WHERE cell.id IN (SELECT cell FROM sweep_trial WHERE trial = ?1) ORDER BY cell.id, said.key",
+        )?;
+        let lines = statement.query_map([trial], |row| row.get(0))?;
+        Ok(lines.collect::<Result<_, _>>()?)
+    }
+
+    /// What was measured before plans were made, under this key, put together.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn measured(&self, key: &str) -> Result<Option<Measured>, StoreError> {
+        let mut statement = self.connection.prepare(
+            "SELECT text ->> 'measured' FROM facts WHERE text ->> '$.measured.key' = ?1 ORDER BY id",
+        )?;
+        let mut found: Option<Measured> = None;
+        let mut rows = statement.query([key])?;
+        while let Some(row) = rows.next()? {
+            let text: String = row.get(0)?;
+            let next: Measured = serde_json::from_str(&text)?;
+            // The first one counts: plans that were made from it must stay what they are.
+            let known = found.get_or_insert_with(|| next.clone());
+            known.curvature = known.curvature.or(next.curvature);
+            known.step_seconds = known.step_seconds.or(next.step_seconds);
+        }
+        Ok(found)
     }
 }

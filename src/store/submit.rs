@@ -75,7 +75,8 @@ pub struct Submission {
 /// What a sweep's places refer to, and the places in the plan's order: trial, and index of the cell.
 #[derive(Default)]
 struct Places {
-    cells: HashMap<CellRow, usize>,
+    /// With how each was settled, which does not tell them apart.
+    cells: HashMap<CellRow, (usize, Option<String>)>,
     trials: Vec<(TrialId, usize)>,
 }
 
@@ -160,14 +161,18 @@ impl Places {
         let (schedule, budget) = (recipe.schedule.clone(), recipe.budget.clone());
         let row = (schedule, budget, integer(recipe.steps)?, settings(&recipe.settings)?);
         let next = self.cells.len();
-        Ok(*self.cells.entry(row).or_insert(next))
+        let settled = match recipe.settled.is_empty() {
+            true => None,
+            false => Some(serde_json::to_string(&recipe.settled)?),
+        };
+        Ok(self.cells.entry(row).or_insert((next, settled)).0)
     }
 
     /// The cells by their index.
-    fn cells(&self) -> Vec<&CellRow> {
-        let mut cells: Vec<_> = self.cells.iter().map(|(row, index)| (index, row)).collect();
-        cells.sort_unstable_by_key(|(index, _)| **index);
-        cells.into_iter().map(|(_, row)| row).collect()
+    fn cells(&self) -> Vec<(&CellRow, Option<&str>)> {
+        let mut cells: Vec<_> = self.cells.iter().collect();
+        cells.sort_unstable_by_key(|(_, (index, _))| *index);
+        cells.into_iter().map(|(row, (_, settled))| (row, settled.as_deref())).collect()
     }
 }
 
@@ -223,7 +228,7 @@ fn known(
             Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))
         })?;
         let its: HashMap<i64, CellRow> = its.collect::<Result<_, _>>()?;
-        let mut places = places.trials.iter().map(|(trial, cell)| (*trial, Some(wanted[*cell])));
+        let mut places = places.trials.iter().map(|(trial, cell)| (*trial, Some(wanted[*cell].0)));
         let mut rows = listed.query([candidate])?;
         let mut is_same = true;
         while let Some(row) = rows.next()?.filter(|_| is_same) {
@@ -258,9 +263,9 @@ fn insert(
     let id = transaction.last_insert_rowid();
     let mut cells = Vec::with_capacity(places.cells.len());
     let mut cell = transaction
-        .prepare("INSERT INTO cell (sweep, schedule, budget, steps, settings) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    for (schedule, budget, steps, settings) in places.cells() {
-        cells.push(cell.insert(params![id, schedule, budget, steps, settings])?);
+        .prepare("INSERT INTO cell (sweep, schedule, budget, steps, settings, settled) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    for ((schedule, budget, steps, settings), settled) in places.cells() {
+        cells.push(cell.insert(params![id, schedule, budget, steps, settings, settled])?);
     }
     let mut place = transaction
         .prepare("INSERT INTO sweep_trial (sweep, ordinal, trial, cell) VALUES (?1, ?2, ?3, ?4)")?;

@@ -10,6 +10,7 @@ mod orphan;
 mod programs;
 mod resume;
 mod runtime;
+mod schedule;
 mod stop;
 
 use std::{

@@ -23,7 +23,7 @@ fn a_new_store_says_whose_it_is_and_of_which_version() {
     drop(Store::open_writer(&home.path().join("deep/inside")).unwrap());
     drop(Store::open_writer(home.path()).unwrap());
     assert_eq!(number(&home, "PRAGMA application_id"), 0x5357_4550);
-    assert_eq!(number(&home, "PRAGMA user_version"), 3);
+    assert_eq!(number(&home, "PRAGMA user_version"), 4);
     assert_eq!(number(&home, "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND strict"), 11);
     let connection = Connection::open(home.path().join(FILE_NAME)).unwrap();
     let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
@@ -77,7 +77,7 @@ fn a_store_of_a_newer_version_is_refused() {
     drop(Store::open_writer(home.path()).unwrap());
     let connection = Connection::open(home.path().join(FILE_NAME)).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(Store::open_writer(home.path()), Err(StoreError::Newer { found: 99, known: 3, .. })));
+    assert!(matches!(Store::open_writer(home.path()), Err(StoreError::Newer { found: 99, known: 4, .. })));
     assert!(matches!(open_reader(home.path()), Err(StoreError::Newer { .. })));
 }
 
@@ -166,7 +166,7 @@ fn old(version: u32) -> (tempfile::TempDir, serde_json::Value) {
     let results = fs::read_to_string(fixtures.join(format!("v{version}-results.json"))).unwrap();
     let found = i64::from(version);
     let older = open_reader(home.path());
-    assert!(matches!(older, Err(StoreError::Older { found: there, known: 3, .. }) if there == found));
+    assert!(matches!(older, Err(StoreError::Older { found: there, known: 4, .. }) if there == found));
     drop(Store::open_writer(home.path()).unwrap());
     (home, serde_json::from_str(&results).unwrap())
 }
@@ -213,4 +213,16 @@ fn a_store_of_the_second_version_keeps_results_and_what_was_interrupted() {
     let orphans: i64 =
         sqlite.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
     assert_eq!((check.as_str(), orphans), ("ok", 0));
+}
+
+/// `stores/v3.db` was written by the version before plans settled anything; its second sweep was paused with checkpoints.
+#[test]
+fn a_store_of_the_third_version_keeps_results_and_what_was_paused() {
+    let (home, before) = old(3);
+    let reader = open_reader(home.path()).unwrap();
+    assert_eq!(results(&reader), before);
+    let paused = reader.find("paused").unwrap();
+    assert_eq!((paused.state.as_str(), paused.counts.queued), ("paused", 4));
+    assert!(reader.history(1).unwrap().settled.is_empty());
+    assert_eq!(reader.measured("nobody").unwrap(), None);
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use sweep::{
     engine::{AttemptEnd, Kind, Limits, Millis, Need, Record, Terms, TrialEnd, TrialId},
     plan::{Keeping, PlannedTrial, Recipe, SweepInfo, Task},
+    schedule::Table,
     store::{Store, Submission},
 };
 use sweep_wire::{
@@ -60,9 +61,10 @@ pub(crate) fn trial(schedule: &str, steps: u64, rate: f64, seed: u64) -> Planned
             schedule: schedule.to_owned(),
             budget: format!("{}%", steps / 10),
             steps,
+            settled: vec![],
             settings: BTreeMap::from([("learning_rate".to_owned(), rate)]),
             task: Arc::new(Task::Train(job())),
-            table: vec![rate as f32; steps as usize].into(),
+            table: Table { rates: vec![rate as f32; steps as usize], momenta: None }.into(),
             log_every: 1,
             evaluate: vec![steps],
             keep: Keeping { every: Every::Seconds(30.0), weights: false, best: None },

@@ -1,5 +1,6 @@
 //! Training, against numbers that PyTorch made.
 
+mod curvature;
 mod export;
 mod families;
 mod fixtures;
@@ -13,7 +14,7 @@ use std::{
 use serde::Deserialize;
 use sweep_trainer::{Control, Engine, Outcome, Said, Table, Trainer, runtime};
 use sweep_wire::{
-    CrossEntropy, Data, Images, Init, Job, Loss, Model, Normalize, Optimizer, Point, Run, Source,
+    CrossEntropy, Data, Images, Init, Job, Loss, Model, Normalize, Optimizer, Point, Run, Sgd, Source,
 };
 
 /// ONNX Runtime, fetched when this machine does not have it.
@@ -65,35 +66,45 @@ impl Fixture {
             Source::Images(Images { images: dir.join(&images.images), labels: dir.join(&images.labels) })
         };
         let onnx = dir.join(model.map_or(self.model.as_path(), Path::new));
-        Job {
-            model: Model {
-                onnx,
-                output: None,
-                loss: Loss::CrossEntropy(CrossEntropy::default()),
-                init: Init::Exported,
-                trainable: vec![],
-                frozen: vec![],
-            },
-            data: Data {
-                train: images(&self.data.train),
-                validation: None,
-                test: Some(images(&self.data.test)),
-                normalize: Some(self.normalize.clone()),
-                augment: vec![],
-                label_noise: None,
-                drift: None,
-                shuffle: false,
-                split_seed: 0,
-                memory: 1 << 30,
-            },
-            batch_size: self.batch_size,
-            optimizer: self.optimizer,
-            accumulate: 1,
-            no_decay: vec![],
-            clip_norm: None,
-            ema: None,
-            threads: 1,
-        }
+        let mut job = plain_job(onnx, images(&self.data.train));
+        job.data.test = Some(images(&self.data.test));
+        job.data.normalize = Some(self.normalize.clone());
+        (job.batch_size, job.optimizer) = (self.batch_size, self.optimizer);
+        job
+    }
+}
+
+/// A job on one thread that starts from the file's weights and takes samples in the file's order.
+pub(crate) fn plain_job(onnx: PathBuf, train: Source) -> Job {
+    let sgd = Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
+    Job {
+        model: Model {
+            onnx,
+            output: None,
+            loss: Loss::CrossEntropy(CrossEntropy::default()),
+            init: Init::Exported,
+            trainable: vec![],
+            frozen: vec![],
+        },
+        data: Data {
+            train,
+            validation: None,
+            test: None,
+            normalize: None,
+            augment: vec![],
+            label_noise: None,
+            drift: None,
+            shuffle: false,
+            split_seed: 0,
+            memory: 1 << 30,
+        },
+        batch_size: 64,
+        optimizer: Optimizer::Sgd(sgd),
+        accumulate: 1,
+        no_decay: vec![],
+        clip_norm: None,
+        ema: None,
+        threads: 1,
     }
 }
 

@@ -70,7 +70,7 @@ fn a_program_alone_is_run_by_python_with_its_arguments() {
     };
     assert_eq!(spec.program(), Some(&expected));
     assert_eq!((spec.name.as_str(), spec.checkpoint), ("first", Checkpoint::default()));
-    let training = Training { full_budget: Length::Steps(3000), warmup: 0.0, eta_min: 0.0 };
+    let training = Training { full_budget: Length::Steps(3000), warmup: Warmup::NONE, eta_min: 0.0 };
     assert_eq!(spec.training, training);
     assert_eq!(read(BASE).unwrap().program(), None);
 }
@@ -96,7 +96,7 @@ fn every_key_of_a_program() {
     assert_eq!(variables, [("EMPTY", ""), ("OMP_NUM_THREADS", "2")]);
     assert_eq!(work.inputs, Some(vec![PathBuf::from("src/"), "data".into()]));
     assert_eq!((&work.metric[..], work.maximize), ("validation loss", false));
-    let training = Training { full_budget: Length::Steps(1000), warmup: 0.02, eta_min: 1e-5 };
+    let training = Training { full_budget: Length::Steps(1000), warmup: Warmup::linear(0.02), eta_min: 1e-5 };
     assert_eq!(spec.training, training);
     let others = [("batch-size", vec![64.0, 128.0]), ("model.depth", vec![-2.0, 0.5]), ("_x", vec![1e300])];
     assert_eq!(spec.parameters.others, others.map(|(name, values)| (name.to_owned(), values)));

@@ -172,6 +172,7 @@ impl Prepared {
             cpu: cpu(),
             warnings: self.step.warnings.clone(),
             metrics: self.evaluation.metrics.iter().map(|metric| metric.name.to_owned()).collect(),
+            measured: None,
         }
     }
 }

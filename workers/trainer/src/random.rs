@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     Noise,
     /// Which sample has place `b` in epoch `a` while class proportions drift.
     Drift,
+    /// Where the measurement of the curvature starts.
+    Curvature,
 }
 
 /// The stream for a purpose, a seed and two coordinates.
@@ -38,6 +40,7 @@ pub(crate) fn stream(purpose: Purpose, seed: u64, a: u64, b: u64) -> ChaCha8Rng 
         Purpose::Mixup => b"mixup",
         Purpose::Noise => b"noise",
         Purpose::Drift => b"drift",
+        Purpose::Curvature => b"curvature",
     };
     let mut hasher = blake3::Hasher::new();
     for number in [seed, a, b] {

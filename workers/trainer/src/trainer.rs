@@ -15,7 +15,7 @@ use crate::{
     fault::Fault,
     prepared::{Prepared, prepare},
 };
-use buffers::{Buffers, Pass};
+pub(crate) use buffers::{Buffers, Pass};
 use keep::{Beginning, Keeper};
 pub use table::Table;
 

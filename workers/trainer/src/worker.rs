@@ -17,7 +17,7 @@ use sweep_wire::{
     Attempt, Contents, FailureKind, FromWorker, Job, MAX_LINE, PROTOCOL, Progress, Run, ToWorker,
 };
 
-use crate::{Control, Engine, Outcome, Said, Table, Trainer, Update, fault::Fault};
+use crate::{Control, Engine, Outcome, Said, Table, Trainer, Update, curvature, fault::Fault, pace};
 
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 
@@ -141,7 +141,25 @@ impl Worker {
             match message {
                 ToWorker::Inspect { job } => {
                     let answer = match self.trainer(&job) {
-                        Ok(trainer) => FromWorker::Facts(trainer.facts().clone()),
+                        Ok(trainer) => FromWorker::Facts(Box::new(trainer.facts().clone())),
+                        Err(fault) => FromWorker::Rejected(fault.into()),
+                    };
+                    self.sender.send(&answer)?;
+                }
+                ToWorker::MeasureCurvature { job } => {
+                    let mut told = |done, of| {
+                        // Whether anybody listens shows with the answer.
+                        let _ = self.sender.send(&FromWorker::Measuring { done, of });
+                    };
+                    let answer = match curvature::measure(&self.engine, &job, &mut told) {
+                        Ok(curvature) => FromWorker::Curvature(curvature),
+                        Err(fault) => FromWorker::Rejected(fault.into()),
+                    };
+                    self.sender.send(&answer)?;
+                }
+                ToWorker::MeasurePace { job } => {
+                    let answer = match pace::measure(&self.engine, &job) {
+                        Ok(step_seconds) => FromWorker::Pace { step_seconds },
                         Err(fault) => FromWorker::Rejected(fault.into()),
                     };
                     self.sender.send(&answer)?;

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// The protocol version that both sides must share.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// The longest line either side reads, in bytes, the line feed included.
 pub const MAX_LINE: usize = 1 << 20;
@@ -39,6 +39,11 @@ pub type Attempt = u64;
 pub enum ToWorker {
     /// Look at the model and the data, train nothing; answered by `facts` or `rejected`.
     Inspect { job: Box<Job> },
+    /// Measure how steep the loss is and how noisy its gradient; answered by any number of `measuring`, and `curvature`
+    /// or `rejected`.
+    MeasureCurvature { job: Box<Job> },
+    /// Measure how long a step takes; answered by `pace` or `rejected`.
+    MeasurePace { job: Box<Job> },
     /// Train one trial; answered by `started`, any number of `progress`, and one of `done`, `diverged`, `failed`.
     /// `expected` is what the job was when it was inspected.
     Assign { attempt: Attempt, job: Box<Job>, expected: Contents, run: Box<Run> },
@@ -64,8 +69,14 @@ pub enum FromWorker {
     /// The first line of every worker.
     Hello { protocol: u32, worker: String, pid: u32 },
     /// The answer to `inspect`: this job can be trained.
-    Facts(Facts),
-    /// The answer to `inspect`: this job cannot be trained.
+    Facts(Box<Facts>),
+    /// How far a measurement is, in parts of equal length.
+    Measuring { done: u32, of: u32 },
+    /// The answer to `measure_curvature`.
+    Curvature(Curvature),
+    /// The answer to `measure_pace`: the mean of the seconds from one step to the next.
+    Pace { step_seconds: f64 },
+    /// The answer to `inspect`, or to a measurement: this job cannot be trained.
     Rejected(Rejection),
     /// The attempt has everything it needs and step `step` is next: 0, or that of the checkpoint it goes on from.
     /// Points of an earlier attempt at this step and after it are void. `state_bytes` is about what a checkpoint takes;
@@ -168,6 +179,45 @@ pub struct Facts {
     pub warnings: Vec<String>,
     /// What this model is measured by, without the set in front, such as `loss` and `accuracy`.
     pub metrics: Vec<String>,
+    /// What had to be measured for the plan; nothing for most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
+}
+
+/// What was measured of a job on this machine once, so that plans made from it stay the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// Hash of everything that decides what is measured, in hexadecimal.
+    pub key: String,
+    pub curvature: Option<Curvature>,
+    /// Of one worker, where all of them work.
+    pub step_seconds: Option<f64>,
+}
+
+/// The curvature of the loss and the noise of its gradient at a job's initial weights, over its first batches.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Curvature {
+    /// Of the initial weights, the order of the data, augmentation, dropout and the start of the iteration.
+    pub seed: u64,
+    /// Batches that gradients are means over.
+    pub batches: u32,
+    /// Hessian-vector products of the Lanczos iteration.
+    pub products: u32,
+    /// The largest eigenvalue of the Hessian.
+    pub top: f64,
+    /// The low percentile of its positive eigenvalues: above 0.
+    pub low: f64,
+    /// The mean of its squared eigenvalues, `tr(H²)/n`.
+    pub mean_square: f64,
+    /// The squared norm of the gradient, its noise taken out.
+    pub gradient_square: f64,
+    /// The variance of one batch's gradient, summed over the parameters.
+    pub noise_trace: f64,
+    /// The variance of one batch's gradient in a direction, in units in which `top` is 1 and so is the mean squared
+    /// distance to the minimum: `noise_trace / gradient_square · mean_square / top²`.
+    pub noise: f64,
 }
 
 /// What the files of a job hold.
@@ -208,8 +258,8 @@ mod tests {
     #[test]
     fn lines_from_a_worker() {
         check(
-            r#"{"type":"hello","protocol":3,"worker":"sh","pid":7}"#,
-            &FromWorker::Hello { protocol: 3, worker: "sh".into(), pid: 7 },
+            r#"{"type":"hello","protocol":4,"worker":"sh","pid":7}"#,
+            &FromWorker::Hello { protocol: 4, worker: "sh".into(), pid: 7 },
         );
         check(r#"{"type":"heartbeat"}"#, &FromWorker::Heartbeat);
         check(

@@ -63,7 +63,7 @@ impl Values {
 }
 
 impl Batch {
-    fn new(inputs: &[Feed], target: &Feed) -> Self {
+    pub(crate) fn new(inputs: &[Feed], target: &Feed) -> Self {
         let valid = vec![0.0; target.shape[0]];
         Self { inputs: inputs.iter().map(Values::new).collect(), target: Values::new(target), valid }
     }

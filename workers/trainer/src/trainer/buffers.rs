@@ -19,7 +19,7 @@ use crate::{
     random::{Purpose, stream},
 };
 
-pub(super) struct Buffers {
+pub(crate) struct Buffers {
     inputs: Vec<Fed>,
     /// Of the step, and of the evaluation.
     targets: [Fed; 2],
@@ -48,18 +48,18 @@ struct Clock {
 
 /// What one pass needs besides its samples.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pass {
-    pub(super) seed: u64,
-    pub(super) step: u64,
+pub(crate) struct Pass {
+    pub(crate) seed: u64,
+    pub(crate) step: u64,
     /// Which of the step's passes, and how many there are.
-    pub(super) pass: u64,
-    pub(super) passes: u64,
-    pub(super) rate: f64,
-    pub(super) momentum: f64,
+    pub(crate) pass: u64,
+    pub(crate) passes: u64,
+    pub(crate) rate: f64,
+    pub(crate) momentum: f64,
 }
 
 impl Buffers {
-    pub(super) fn new(engine: &Engine, prepared: &Prepared, threads: u32) -> Result<Self, EngineError> {
+    pub(crate) fn new(engine: &Engine, prepared: &Prepared, threads: u32) -> Result<Self, EngineError> {
         let (step, evaluation) = (&prepared.step, &prepared.evaluation);
         let step_session = engine.session(&step.bytes, threads)?;
         let evaluation_session = engine.session(&evaluation.bytes, threads)?;
@@ -139,7 +139,7 @@ impl Buffers {
     }
 
     /// Back to the start of a trial.
-    pub(super) fn reset(&mut self, step: &StepGraph, init: Init, seed: u64) {
+    pub(crate) fn reset(&mut self, step: &StepGraph, init: Init, seed: u64) {
         self.current = 0;
         for (values, buffer) in initial(&step.state, init, seed).iter().zip(&mut self.state[0]) {
             buffer.extract_tensor_mut().1.copy_from_slice(values);
@@ -147,7 +147,7 @@ impl Buffers {
     }
 
     /// All that a step hands to the next.
-    pub(super) fn state<'a>(&'a self, step: &'a StepGraph) -> Vec<Part<'a>> {
+    pub(crate) fn state<'a>(&'a self, step: &'a StepGraph) -> Vec<Part<'a>> {
         let part = |(state, values): (&'a State, &'a Tensor<f32>)| Part {
             name: &state.name,
             shape: &state.shape,
@@ -157,13 +157,13 @@ impl Buffers {
     }
 
     /// The room for what a step is handed, in the order of [`StepGraph::state`].
-    pub(super) fn rooms(&mut self) -> impl Iterator<Item = &mut [f32]> {
+    pub(crate) fn rooms(&mut self) -> impl Iterator<Item = &mut [f32]> {
         self.current = 0;
         self.state[0].iter_mut().map(|buffer| buffer.extract_tensor_mut().1)
     }
 
     /// Parameters and running statistics as evaluations see them, in the order of [`sweep_graph::EvalGraph::state`].
-    pub(super) fn evaluated<'a>(&'a self, prepared: &'a Prepared) -> Result<Vec<Part<'a>>, EngineError> {
+    pub(crate) fn evaluated<'a>(&'a self, prepared: &'a Prepared) -> Result<Vec<Part<'a>>, EngineError> {
         let (state, values) = (&prepared.evaluation.state, &self.state[self.current]);
         let part = |(evaluated, place): (&'a Evaluated, usize)| Part {
             name: &evaluated.input,
@@ -174,7 +174,7 @@ impl Buffers {
     }
 
     /// One pass over a batch; returns its loss before the update.
-    pub(super) fn step(
+    pub(crate) fn step(
         &mut self,
         prepared: &Prepared,
         batch: &Batch,
@@ -195,7 +195,7 @@ impl Buffers {
     }
 
     /// Adds to the sum and weight of each metric those of a batch.
-    pub(super) fn evaluate(&mut self, batch: &Batch, totals: &mut [[f64; 2]]) -> Result<(), EngineError> {
+    pub(crate) fn evaluate(&mut self, batch: &Batch, totals: &mut [[f64; 2]]) -> Result<(), EngineError> {
         batch.copy(self.inputs.iter_mut().map(Fed::room), self.targets[1].room());
         self.valid.extract_tensor_mut().1.copy_from_slice(&batch.valid);
         drop(self.evaluation_session.run_binding(&self.evaluations[self.current])?);

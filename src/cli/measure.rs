@@ -1,0 +1,109 @@
+//! What has to be measured before a plan can be made: curvature for `phi: auto`, the time of a step for budgets in time or
+//! money. It is measured once; the store keeps it with the facts of the sweeps that were planned from it.
+
+use std::{io::IsTerminal, path::Path, time::Duration};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use sweep_wire::{Curvature, Facts, Job, Measured};
+
+use super::{
+    Failure, Global, OutputMode,
+    failure::say,
+    prepare::{explained, scratch_log, worker_command},
+};
+use crate::{
+    device::CpuSlots,
+    executor, plan,
+    spec::{Budget, Listed, Spec, Work},
+    store::{self, StoreError},
+};
+
+/// Adds to the facts what this spec needs, from the store or by measuring.
+pub(super) async fn complete(
+    facts: &mut Facts,
+    global: &Global,
+    (spec, text, file): (&Spec, &str, &Path),
+    slots: CpuSlots,
+) -> Result<(), Failure> {
+    let Work::Model(model) = &spec.work else { return Ok(()) };
+    let is_auto = |listed: &Listed| matches!(listed, Listed::UbaAuto { .. });
+    let is_timed = |budget: &Budget| matches!(budget, Budget::Time(_) | Budget::Money(_));
+    let (steep, paced) = (spec.schedules.iter().any(is_auto), spec.budgets.iter().any(is_timed));
+    if !steep && !paced {
+        return Ok(());
+    }
+    let job = plan::base_job(model, slots.threads);
+    let key = plan::measured_key(&job, facts, slots.workers);
+    let known = match store::open_reader(&global.home) {
+        Ok(reader) => reader.measured(&key)?,
+        // There is none yet, or one from before there were measurements.
+        Err(StoreError::NothingHere(_) | StoreError::Older { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let mut measured = known.unwrap_or(Measured { key, curvature: None, step_seconds: None });
+    let loud = global.output_mode == OutputMode::Cli;
+    if steep && measured.curvature.is_none() {
+        measured.curvature = Some(curvature(&job, text, file, loud).await?);
+    }
+    if paced && measured.step_seconds.is_none() {
+        measured.step_seconds = Some(pace(&job, text, file, slots.workers, loud).await?);
+    }
+    // What this spec does not need would make other facts of the same plan.
+    facts.measured = Some(Measured {
+        curvature: measured.curvature.filter(|_| steep),
+        step_seconds: measured.step_seconds.filter(|_| paced),
+        ..measured
+    });
+    Ok(())
+}
+
+async fn curvature(job: &Job, text: &str, file: &Path, loud: bool) -> Result<Curvature, Failure> {
+    let what = "measuring the model's curvature for `phi: auto`";
+    let bar = bar(what, loud);
+    let log = scratch_log("curvature");
+    let mut told = |done: u32, of: u32| {
+        bar.set_length(of.into());
+        bar.set_position(done.into());
+    };
+    let answer = executor::curvature(&worker_command()?, &log, job.clone(), &mut told).await;
+    bar.finish_and_clear();
+    explained(answer, &log, text, file)
+}
+
+/// The mean over as many workers as will share the machine, all at it at once.
+async fn pace(job: &Job, text: &str, file: &Path, workers: u32, loud: bool) -> Result<f64, Failure> {
+    let bar = bar("measuring the time of a step, with all workers at work", loud);
+    let command = worker_command()?;
+    let mut all = tokio::task::JoinSet::new();
+    for worker in 0..workers {
+        let (command, job) = (command.clone(), job.clone());
+        all.spawn(async move {
+            let log = scratch_log(&format!("pace-{worker}"));
+            let answer = executor::pace(&command, &log, job).await;
+            (answer, log)
+        });
+    }
+    let mut total = 0.0;
+    while let Some(joined) = all.join_next().await {
+        let (answer, log) = joined.map_err(Failure::internal)?;
+        total += explained(answer, &log, text, file)?;
+    }
+    bar.finish_and_clear();
+    Ok(total / f64::from(workers))
+}
+
+/// A bar on a terminal; elsewhere a line that says what is done.
+fn bar(what: &str, loud: bool) -> ProgressBar {
+    if !loud {
+        return ProgressBar::hidden();
+    }
+    if !std::io::stderr().is_terminal() {
+        say(what);
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {msg} {bar:20} {pos}/{len} {elapsed}");
+    let bar = ProgressBar::new(1).with_message(what.to_owned());
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

@@ -1,0 +1,252 @@
+//! Which schedules are meant, and around them peak, budget, warm-up and floor.
+
+use std::io::IsTerminal;
+
+use clap::{Arg, ArgMatches, Command, FromArgMatches};
+
+use crate::{
+    cli::{Failure, Global, OutputMode, failure::say, results::look},
+    report::{Chart, Format, Look, Series},
+    schedule::{Schedule, Shape, Table, Warmup},
+    spec::{self, Listed, MAX_STEPS, Misread},
+};
+
+/// What schedules are drawn over, and how high.
+#[derive(Debug, clap::Args)]
+pub(super) struct Around {
+    /// Steps of the budget
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_STEPS))]
+    pub(super) steps: u64,
+    /// The peak rate
+    #[arg(long, default_value_t = 1.0, value_name = "RATE", value_parser = positive)]
+    pub(super) peak: f64,
+    /// Warm-up in front, such as `5%`
+    #[arg(long, value_name = "SHARE")]
+    warmup: Option<String>,
+    /// The rate that schedules fall to
+    #[arg(long, default_value_t = 0.0, value_name = "RATE", value_parser = not_negative)]
+    eta_min: f64,
+    #[command(flatten)]
+    parameters: Parameters,
+}
+
+/// The parameters of schedules, each an option of its own.
+#[derive(Debug, Clone, Default)]
+struct Parameters(Vec<(String, String)>);
+
+/// As specs spell them but for the hyphens; `warmup` is an option of its own.
+const PARAMETERS: [&str; 32] = [
+    "phi",
+    "phases",
+    "power",
+    "beta",
+    "decay",
+    "shape",
+    "end-ratio",
+    "milestones",
+    "every",
+    "gamma",
+    "period",
+    "cycles",
+    "t-mult",
+    "mode",
+    "base",
+    "up",
+    "down",
+    "start",
+    "end",
+    "anneal",
+    "three-phase",
+    "momentum",
+    "timescale",
+    "a",
+    "b",
+    "points",
+    "interpolation",
+    "formula",
+    "condition",
+    "noise",
+    "cap",
+    "horizon",
+];
+
+impl clap::Args for Parameters {
+    fn augment_args(command: Command) -> Command {
+        PARAMETERS.iter().fold(command, |command, name| {
+            let option = Arg::new(*name)
+                .long(*name)
+                .value_name("VALUE")
+                .allow_hyphen_values(true)
+                .help_heading("Parameters of schedules")
+                .help("As in a spec; `sweep schedule list` says whose it is")
+                .hide_short_help(*name != "phi");
+            command.arg(option)
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Parameters {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = |name: &&str| Some((name.replace('-', "_"), matches.get_one::<String>(name)?.clone()));
+        Ok(Self(PARAMETERS.iter().filter_map(given).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// A schedule and its table.
+pub(super) struct Curve {
+    pub(super) name: String,
+    pub(super) table: Table,
+}
+
+/// The most curves that one command draws.
+const MAX_CURVES: usize = 50;
+/// The rows of a table that many schedules may have together.
+const MAX_ROWS: u64 = 200_000_000;
+
+/// The schedules of these names, each compiled.
+pub(super) fn curves(names: &[String], around: &Around) -> Result<Vec<Curve>, Failure> {
+    let given: Vec<(&str, &str)> =
+        around.parameters.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    if let (Some((name, _)), true) = (given.first(), names.len() > 1) {
+        let option = name.replace('_', "-");
+        return Err(Failure::usage(format!("whose is `--{option}`, with several schedules?"))
+            .hint("write parameters in parentheses, such as `\"uba(phi=5)\" cosine`"));
+    }
+    let mut listed: Vec<Listed> = Vec::new();
+    for name in names {
+        listed.extend(spec::typed(name, &given).map_err(misread)?);
+    }
+    let rows = around.steps.saturating_mul(listed.len() as u64);
+    if listed.len() > MAX_CURVES || rows > MAX_ROWS {
+        return Err(Failure::usage(format!(
+            "{} schedules of {} steps are more than {MAX_CURVES} schedules or {MAX_ROWS} steps in all",
+            listed.len(),
+            around.steps
+        )));
+    }
+    let warmup = around.warmup()?;
+    listed.into_iter().map(|listed| curve(listed, around, warmup)).collect()
+}
+
+/// The one schedule of this name.
+pub(super) fn curve_of(name: &str, around: &Around) -> Result<Curve, Failure> {
+    let mut curves = curves(&[name.to_owned()], around)?;
+    match curves.len() {
+        1 => Ok(curves.remove(0)),
+        several => Err(Failure::usage(format!("`{name}` with these parameters is {several} schedules"))
+            .hint("`sweep schedule compare` shows several")),
+    }
+}
+
+fn curve(listed: Listed, around: &Around, warmup: Warmup) -> Result<Curve, Failure> {
+    let name = listed.to_string();
+    let Listed::Given(schedule) = listed else {
+        return Err(Failure::usage(
+            "`phi: auto` is chosen for a model and a budget, when a sweep is planned",
+        )
+        .hint("give a number, such as `uba(phi=1)`; `sweep why TRIAL` tells what was chosen for a trial"));
+    };
+    let shape = Shape { schedule, warmup, eta_min: around.eta_min };
+    let table = shape.table(around.peak, around.steps).map_err(|flaw| {
+        Failure::usage(format!("`{name}` gives the rate {} at step {}", flaw.rate, flaw.step))
+            .hint("a rate is a finite number from 0, at every step")
+    })?;
+    Ok(Curve { name, table })
+}
+
+impl Around {
+    fn warmup(&self) -> Result<Warmup, Failure> {
+        let Some(text) = &self.warmup else { return Ok(Warmup::NONE) };
+        // As a schedule's own, so that it is read and refused as in a spec.
+        match spec::typed("constant", &[("warmup", text)]).map_err(misread)?.pop() {
+            Some(Listed::Given(Schedule::Warm { warmup, .. })) => Ok(warmup),
+            _ => Ok(Warmup::NONE),
+        }
+    }
+
+    /// What the picture is of, in a sentence.
+    pub(super) fn words(&self) -> String {
+        let warmup = self.warmup.as_ref().map_or(String::new(), |warmup| format!(", warm-up {warmup}"));
+        let floor = if self.eta_min > 0.0 { format!(", down to {}", self.eta_min) } else { String::new() };
+        format!("{} steps, peak {}{warmup}{floor}", self.steps, self.peak)
+    }
+}
+
+fn misread(misread: Misread) -> Failure {
+    let failure = Failure::usage(misread.message);
+    match misread.hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// All curves as one picture.
+pub(super) fn chart(curves: &[Curve], around: &Around) -> Chart {
+    let series = curves.iter().map(|curve| Series {
+        name: curve.name.clone(),
+        points: curve.table.rates.iter().enumerate().map(|(t, rate)| (t as f64, single(*rate))).collect(),
+    });
+    Chart {
+        title: if curves.len() == 1 { curves[0].name.clone() } else { "Learning rates".to_owned() },
+        x_label: "step".to_owned(),
+        y_label: "learning rate".to_owned(),
+        series: series.collect(),
+        note: Some(around.words()),
+    }
+}
+
+/// A number of 32 bits as people would write it: 0.1, not 0.10000000149.
+pub(super) fn single(value: f32) -> f64 {
+    let value = f64::from(value);
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    // Powers of ten up to 22 are exact, so that dividing by one rounds once.
+    let digits = 6 - value.abs().log10().floor() as i32;
+    match digits {
+        0..=22 => (value * 10f64.powi(digits)).round() / 10f64.powi(digits),
+        _ => value,
+    }
+}
+
+/// How the terminal shows it: wide where it is.
+pub(super) fn screen(global: &Global) -> Look {
+    look(global)
+}
+
+/// Rows of a drawing that fits a screen of this kind.
+pub(super) const HEIGHT: usize = 14;
+
+/// Table or JSON, as asked or as the output mode has it.
+pub(super) fn format(global: &Global, asked: Option<Format>) -> Format {
+    asked.unwrap_or(match global.output_mode {
+        OutputMode::Json => Format::Json,
+        _ => Format::Table,
+    })
+}
+
+/// A word about a table that takes a while, where somebody waits for it.
+pub(super) fn patience(steps: u64) {
+    if steps > 5_000_000 && std::io::stderr().is_terminal() {
+        say(&format!("computing {steps} steps …"));
+    }
+}
+
+pub(super) fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "a number above 0".to_owned())?;
+    if number > 0.0 && (number as f32).is_finite() { Ok(number) } else { Err("a number above 0".to_owned()) }
+}
+
+pub(super) fn not_negative(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "a number from 0".to_owned())?;
+    if number >= 0.0 && (number as f32).is_finite() { Ok(number) } else { Err("a number from 0".to_owned()) }
+}
