@@ -61,7 +61,7 @@ pub(super) fn answer(client: Client, request: Request) -> Result<Reply, Failure>
 
 /// Hands a spec to a daemon.
 pub(super) fn submit(daemon: Client, order: Order) -> Result<Accepted, Failure> {
-    let Order { file, text, facts } = order;
+    let Order { file, text, facts, .. } = order;
     // The daemon is in another folder.
     let file = std::path::absolute(file)
         .map_err(|error| Failure::internal(format!("cannot tell where this folder is: {error}")))?;

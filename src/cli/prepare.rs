@@ -43,7 +43,7 @@ pub(super) async fn order(global: &Global, path: &Path) -> Result<Order, Failure
     let share = 1.0 / f64::from(slots.workers);
     plan::check(&spec, &text, &facts, share)
         .map_err(|error| SpecError::at(path, &text, error.at(), error.to_string(), error.hint()))?;
-    Ok(Order { file: path.to_owned(), text, facts })
+    Ok(Order { file: path.to_owned(), text, spec, facts })
 }
 
 pub(super) fn read_spec(path: &Path) -> Result<String, Failure> {

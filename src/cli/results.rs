@@ -63,6 +63,6 @@ pub(super) fn emit(
 
 /// How standard output shows things.
 pub(super) fn look(global: &Global) -> Look {
-    let plain = Look::default();
-    Look { color: global.colored(), width: report::screen_width().unwrap_or(plain.width) }
+    let width = report::screen_width();
+    Look { color: global.colored(), width: width.unwrap_or(Look::default().width), folds: width.is_some() }
 }

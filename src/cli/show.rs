@@ -37,5 +37,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
 fn rates(global: &Global, trial: &TrialDetail) -> Vec<f32> {
     let Some(name) = &trial.rates else { return Vec::new() };
     let bytes = fs::read(global.home.join(TABLES).join(format!("{name}.f32"))).unwrap_or_default();
-    bytes.as_chunks::<4>().0.iter().map(|rate| f32::from_le_bytes(*rate)).collect()
+    // A file that is twice as long has the momentum beside each rate.
+    let columns = if bytes.len() as u64 == trial.steps.saturating_mul(8) { 2 } else { 1 };
+    bytes.as_chunks::<4>().0.iter().step_by(columns).map(|rate| f32::from_le_bytes(*rate)).collect()
 }

@@ -5,10 +5,13 @@ use tokio::sync::mpsc;
 use super::{
     Order, Scheduler, SchedulerError, now,
     protocol::{Reply, Request},
-    server::Call,
+    server::{Asked, Call},
     view::Watcher,
 };
-use crate::engine::{Drain, Event, Stage, SweepId, TrialId, Why};
+use crate::{
+    engine::{Drain, Event, Stage, SweepId, TrialId, Why},
+    spec::SpecError,
+};
 
 /// "Not found", as every command exits with.
 const NOT_FOUND: u8 = 102;
@@ -16,7 +19,15 @@ const NOT_FOUND: u8 = 102;
 impl Scheduler {
     /// Takes in a request; what it changes comes back as events.
     pub(super) fn answer(&mut self, call: Call) -> Vec<Event> {
-        let Call { request, by, reply } = call;
+        let Call { asked, by, reply } = call;
+        let request = match asked {
+            Asked::Submit(order) => {
+                let (answer, events) = self.take_in(order.map(|order| *order));
+                self.owed.push((reply, answer));
+                return events;
+            }
+            Asked::Request(request) => request,
+        };
         let (answer, events) = match request {
             Request::Status => (Reply::Status(Box::new(self.status())), vec![]),
             Request::Watch { sweep } => {
@@ -24,9 +35,7 @@ impl Scheduler {
                 return vec![];
             }
             Request::Why { trial } => (Reply::Why { lines: self.why(trial) }, vec![]),
-            Request::Submit { file, text, facts } => {
-                self.take_in(Order { file: file.into(), text, facts: *facts })
-            }
+            Request::Submit { file, text, facts } => self.take_in(Order::new(file.into(), text, *facts)),
             Request::Cancel { sweep } => {
                 self.change(sweep, "is being cancelled", Event::Cancel { sweep, by })
             }
@@ -84,9 +93,9 @@ impl Scheduler {
         }
     }
 
-    fn take_in(&mut self, order: Order) -> (Reply, Vec<Event>) {
+    fn take_in(&mut self, order: Result<Order, SpecError>) -> (Reply, Vec<Event>) {
         let refused = if self.setup.daemon { None } else { Some(SchedulerError::Busy) };
-        match refused.map_or_else(|| self.submit(order), Err) {
+        match refused.map_or_else(|| self.submit(order?), Err) {
             Ok((accepted, event)) => {
                 self.unsynced = true;
                 let (sweep, name) = (accepted.sweep, &accepted.name);

@@ -18,10 +18,11 @@ use tokio::{
 };
 
 use super::{
+    Order,
     protocol::{MAX_REQUEST, Question, Reply, Request, VERSION},
     socket,
 };
-use crate::process;
+use crate::{process, spec::SpecError};
 
 /// Connections at one time. Where there are more, those that have not said what they want make room, the oldest first.
 const MAX_CONNECTIONS: usize = 256;
@@ -38,10 +39,18 @@ const MAX_REPLIES: usize = 64;
 /// A request with where its replies go; the connection ends when that is dropped.
 #[derive(Debug)]
 pub(super) struct Call {
-    pub(super) request: Request,
+    pub(super) asked: Asked,
     /// Who asks, in words.
     pub(super) by: String,
     pub(super) reply: mpsc::Sender<Reply>,
+}
+
+/// What a command wants.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// A spec that was read, and its robust schedules solved, where the loop did not have to wait for it.
+    Submit(Result<Box<Order>, SpecError>),
+    Request(Request),
 }
 
 /// The connections that are there.
@@ -139,7 +148,8 @@ async fn serve(
     let (reply, mut replies) = mpsc::channel(MAX_REPLIES);
     match question(&line) {
         Ok(request) => {
-            if calls.send(Call { request, by, reply }).await.is_err() {
+            let asked = asked(request).await?;
+            if calls.send(Call { asked, by, reply }).await.is_err() {
                 return Ok(());
             }
         }
@@ -162,6 +172,19 @@ async fn serve(
         line.push(b'\n');
         timeout(PATIENCE, output.write_all(&line)).await??;
     }
+}
+
+async fn asked(request: Request) -> io::Result<Asked> {
+    let (file, text, facts) = match request {
+        Request::Submit { file, text, facts } => (file, text, facts),
+        request => return Ok(Asked::Request(request)),
+    };
+    let read = tokio::task::spawn_blocking(move || {
+        let order = Order::new(file.into(), text, *facts)?;
+        order.spec.solve();
+        Ok(Box::new(order))
+    });
+    Ok(Asked::Submit(read.await?))
 }
 
 fn question(line: &[u8]) -> Result<Request, String> {

@@ -22,8 +22,17 @@ pub struct Order {
     /// Where the spec is.
     pub file: PathBuf,
     pub text: String,
+    pub spec: Spec,
     /// What was found out about its model and data, or about its program's files.
     pub facts: Facts,
+}
+
+impl Order {
+    /// # Errors
+    /// The text is no spec.
+    pub fn new(file: PathBuf, text: String, facts: Facts) -> Result<Self, SpecError> {
+        Ok(Self { spec: spec::parse(&text, &file)?, file, text, facts })
+    }
 }
 
 impl Scheduler {
@@ -32,8 +41,7 @@ impl Scheduler {
     /// # Errors
     /// The spec does not agree with the facts; the disk.
     pub fn submit(&mut self, order: Order) -> Result<(Accepted, Event), SchedulerError> {
-        let Order { file, text, facts } = order;
-        let mut spec = spec::parse(&text, &file)?;
+        let Order { file, text, mut spec, facts } = order;
         make_absolute(&mut spec.work)?;
         if spec.resources.device == Device::Cuda && self.state.pool.gpus.is_empty() {
             let message = format!("there is no GPU: {}", self.setup.gpus.why_none());

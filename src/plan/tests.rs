@@ -5,6 +5,7 @@ use sweep_wire::{Contents, Job, Optimizer};
 use super::*;
 
 mod program;
+mod settled;
 
 const SPEC: &str = "
 model: {onnx: m.onnx, loss: cross_entropy}

@@ -40,11 +40,13 @@ pub struct Look {
     pub color: bool,
     /// In characters.
     pub width: usize,
+    /// Whether it is a screen: the cells of a table that is wider than one are folded.
+    pub folds: bool,
 }
 
 impl Default for Look {
     fn default() -> Self {
-        Self { color: false, width: 80 }
+        Self { color: false, width: 80, folds: false }
     }
 }
 

@@ -117,7 +117,7 @@ mod tests {
             check("clock", State::Ok, "2026-11-25", None),
             check("home", State::Problem, "`x\u{1b}` is not there and is long", Some("make it")),
         ];
-        let plain = checks(&all, Look { color: false, width: 50 });
+        let plain = checks(&all, Look { color: false, width: 50, folds: false });
         assert_eq!(
             plain,
             "ok       clock               2026-11-25\n\
@@ -126,7 +126,7 @@ mod tests {
              \u{20}                            → make it\n\
              \n1 problem, no warnings\n"
         );
-        let colored = checks(&all, Look { color: true, width: 50 });
+        let colored = checks(&all, Look { color: true, width: 50, folds: false });
         assert!(colored.starts_with("\u{1b}[32mok      \u{1b}[0m clock"), "{colored}");
     }
 }

@@ -18,6 +18,7 @@ pub fn show(trial: &TrialDetail, rates: &[f32], look: Look) -> String {
     }
     appearances(trial, &mut lines);
     lines.add("steps", &format!("{}, seed {}", trial.steps, trial.seed));
+    trial.settled.iter().for_each(|sentence| lines.add("settled", sentence));
     cost(trial, &mut lines);
     lines.heading("curves");
     curves(trial, rates, &mut lines);

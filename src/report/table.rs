@@ -1,6 +1,6 @@
 //! Any table in any format.
 
-use comfy_table::{Cell, CellAlignment, LineStyle, TableStyle};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, TableStyle};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
@@ -50,6 +50,10 @@ pub(super) fn draw(table: &comfy_table::Table) -> String {
 
 fn columns(table: &Table, look: Look) -> String {
     let mut drawn = blank(look);
+    if look.folds {
+        let width = u16::try_from(look.width).unwrap_or(u16::MAX);
+        drawn.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
     drawn.set_header(table.columns.iter().map(|column| escape(column)));
     for row in &table.rows {
         drawn.add_row(row.iter().map(|value| Cell::new(escape(&plain(value)))));

@@ -147,6 +147,18 @@ impl Schedule {
         }
     }
 
+    /// Solves what is robust of it now instead of when the first rate is asked for.
+    pub fn solve(&self) {
+        match self {
+            Self::Robust(robust) => {
+                let _ = robust.factor(0.0);
+            }
+            Self::Join(parts) => parts.iter().for_each(|part| part.schedule.solve()),
+            Self::Warm { then, .. } => then.solve(),
+            _ => {}
+        }
+    }
+
     /// Whether it moves the momentum.
     #[must_use]
     pub fn moves_momentum(&self) -> bool {

@@ -37,29 +37,30 @@ pub fn factor(step: u64, total: u64, period: Period, t_mult: f64) -> f64 {
     let step = step.min(total);
     let first = match period {
         Period::First(span) => span.steps(total) as f64,
-        Period::Cycles(cycles) => total as f64 / length(cycles as f64, t_mult),
+        Period::Cycles(cycles) => total as f64 / length(cycles as i32, t_mult),
     };
-    let start = |k: f64| (first * length(k, t_mult)).round();
+    let start = |k: i32| (first * length(k, t_mult)).round();
     // The period by the formula, and then exactly: rounding may have moved a restart.
     let t = step as f64;
     let mut k = match t_mult {
         1.0 => (t / first).floor(),
         m => (t / first * (m - 1.0) + 1.0).log(m).floor(),
-    };
-    while k > 0.0 && start(k) > t {
-        k -= 1.0;
+    } as i32;
+    let (mut from, mut to) = (start(k), start(k + 1));
+    while k > 0 && from > t {
+        (k, from, to) = (k - 1, start(k - 1), from);
     }
-    while start(k + 1.0) <= t {
-        k += 1.0;
+    while to <= t {
+        (k, from, to) = (k + 1, to, start(k + 2));
     }
     // The budget's end is the end of the last period, not the start of one that nobody trains.
-    if step == total && start(k) == t && k > 0.0 {
+    if step == total && from == t && k > 0 {
         return cosine::factor(1.0);
     }
-    cosine::factor((t - start(k)) / (start(k + 1.0) - start(k)))
+    cosine::factor((t - from) / (to - from))
 }
 
 /// How many first periods k periods last.
-fn length(k: f64, t_mult: f64) -> f64 {
-    if t_mult == 1.0 { k } else { (t_mult.powf(k) - 1.0) / (t_mult - 1.0) }
+fn length(k: i32, t_mult: f64) -> f64 {
+    if t_mult == 1.0 { f64::from(k) } else { (t_mult.powi(k) - 1.0) / (t_mult - 1.0) }
 }

@@ -196,6 +196,15 @@ pub enum Metric {
 }
 
 impl Spec {
+    /// Solves the robust schedules now instead of when their first rate is asked for; takes up to seconds each.
+    pub fn solve(&self) {
+        for listed in &self.schedules {
+            if let Listed::Given(schedule) = listed {
+                schedule.solve();
+            }
+        }
+    }
+
     /// The program that it runs, if it trains no model.
     #[must_use]
     pub fn program(&self) -> Option<&ProgramWork> {

@@ -35,6 +35,8 @@ pub struct TrialDetail {
     pub facts: Option<Value>,
     /// What names the file of its learning rates.
     pub rates: Option<String>,
+    /// How what its specs left open was settled, in sentences.
+    pub settled: Vec<String>,
     /// Where it stands in sweeps, newest last.
     pub appearances: Vec<Appearance>,
     /// The last value of each metric, by name.
@@ -137,6 +139,7 @@ impl Reader {
                 job: Value::Null,
                 facts: None,
                 rates: row.get(8)?,
+                settled: Vec::new(),
                 appearances: Vec::new(),
                 metrics: Vec::new(),
                 losses: Vec::new(),
@@ -151,6 +154,7 @@ impl Reader {
         Ok(TrialDetail {
             job: serde_json::from_str(&job)?,
             facts: facts.map(|facts| serde_json::from_str(&facts)).transpose()?,
+            settled: self.settled(trial)?,
             appearances: self.appearances(trial)?,
             metrics: self.metrics(trial)?,
             losses: self.losses(trial, detail.steps)?,

@@ -62,7 +62,7 @@ impl Reader {
         let attempts = self.attempts(trial)?;
         Ok(History { status, reason, sweeps, settled, attempts, events })
     }
-    fn settled(&self, trial: TrialId) -> Result<Vec<String>, StoreError> {
+    pub(super) fn settled(&self, trial: TrialId) -> Result<Vec<String>, StoreError> {
         let mut statement = self.connection.prepare(
             "SELECT DISTINCT said.value FROM cell, json_each(cell.settled) AS said
              WHERE cell.id IN (SELECT cell FROM sweep_trial WHERE trial = ?1) ORDER BY cell.id, said.key",

@@ -53,7 +53,7 @@ resources: {{workers: 2, threads: 1}}
         metrics: vec!["loss".into()],
         measured: None,
     };
-    Order { file: "/nowhere/test.yaml".into(), text, facts }
+    Order::new("/nowhere/test.yaml".into(), text, facts).unwrap()
 }
 
 pub(crate) fn setup(home: &Path, script: &str, policy: Policy) -> Setup {

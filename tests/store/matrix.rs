@@ -83,9 +83,9 @@ fn a_narrow_screen_gets_tables_below_each_other_and_colour_only_if_asked() {
     assert_eq!(text.matches(" schedule ").count(), 2, "{text}");
     assert!(text.contains("\n   gamma=0.1)"), "a long name has a line for each parameter: {text}");
     assert!(!text.contains('\u{1b}'));
-    let colored = matrix(&results, &totals(), Look { color: true, width: 80 });
+    let colored = matrix(&results, &totals(), Look { color: true, width: 80, folds: false });
     assert!(colored.contains("\u{1b}[1m"), "{colored}");
-    let wide = matrix(&results, &totals(), Look { color: false, width: 200 });
+    let wide = matrix(&results, &totals(), Look { color: false, width: 200, folds: false });
     assert_eq!(wide.matches(" schedule ").count(), 1, "{wide}");
 }
 

@@ -1,6 +1,7 @@
 //! The trainer follows PyTorch's own losses, and closely enough to notice what is slightly wrong.
 
 use super::*;
+use sweep::schedule::{OneCycle, Schedule, Shape, Warmup};
 
 /// How far losses may be from PyTorch's, in root mean square over the steps.
 const TOLERANCE: f64 = 1e-3;
@@ -131,4 +132,54 @@ fn a_table_moves_the_momentum() {
     let moved = losses(&|step| if step < 10 { sgd.momentum as f32 } else { 0.5 });
     assert_eq!(moved[..11], same[..11]);
     assert!(distance(&moved[11..], &same[11..]) > TOLERANCE);
+}
+
+#[derive(Debug, Deserialize)]
+struct OneCycles {
+    cases: Vec<MovedMomentum>,
+}
+
+#[derive(Debug, Deserialize)]
+struct MovedMomentum {
+    optimizer: Optimizer,
+    peak: f64,
+    steps: u64,
+    losses: Vec<f64>,
+}
+
+/// See `tests/fixtures/schedules/train.py`.
+#[test]
+fn a_moving_momentum_follows_pytorch() {
+    let text = std::fs::read_to_string(fixture_dir().join("schedules/one-cycle.json")).unwrap();
+    let OneCycles { cases } = serde_json::from_str(&text).unwrap();
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        let job = Job { optimizer: case.optimizer, ..Fixture::read("mlp").job(None) };
+        let schedule = Schedule::OneCycle(OneCycle::default());
+        let shape = Shape { schedule, warmup: Warmup::NONE, eta_min: 0.0 };
+        let compiled = shape.table(case.peak, case.steps).unwrap();
+        let losses = |bytes: &[u8]| {
+            let mut trainer = Trainer::new(&engine(), &job).unwrap();
+            let table = Table::read(bytes, case.steps).unwrap();
+            let mut points = Vec::new();
+            let report = &mut |said| {
+                if let Said::Update(update) = said {
+                    points.extend(update.points);
+                }
+                Control::Continue
+            };
+            trainer.train(&every_step(0, case.steps), &table, report).unwrap();
+            values(&points, "train/loss")
+        };
+        let moved = losses(&compiled.blocks().collect::<Vec<_>>().concat());
+        let apart = distance(&moved, &case.losses);
+        assert!(apart <= TOLERANCE, "{:?}: {apart} from PyTorch", case.optimizer);
+        let alone = sweep::schedule::Table { momenta: None, ..compiled };
+        let kept = losses(&alone.blocks().collect::<Vec<_>>().concat());
+        assert!(
+            distance(&kept, &case.losses) > 5.0 * TOLERANCE,
+            "{:?}: the momentum decides",
+            case.optimizer
+        );
+    }
 }

@@ -76,8 +76,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
 }
 
 const EXPLAINED: &str = "\
-mean: of the largest rate. half-life: share of the budget until the rate is half of that. bound: on the loss after the last
-step of convex training, each schedule at its best peak, relative to linear (arXiv 2501.18965); smaller is better.";
+mean: of the largest rate. half_life: share of the budget until the rate is half
+of that. bound: on the loss after the last step of convex training, each at its
+best peak, relative to linear (arXiv 2501.18965); smaller is better.";
 
 /// What can be said of each; numbers that are not known are null.
 fn properties(curves: &[Curve]) -> Table {
@@ -115,7 +116,7 @@ fn page(curves: &[Curve], around: &Around) -> String {
             Part::Paragraph(&words),
             Part::Chart(&chart),
             Part::Table { caption: "Their properties", header: &table.columns, rows: &rows },
-            Part::Paragraph(EXPLAINED),
+            Part::Paragraph(&EXPLAINED.replace('\n', " ")),
         ],
     )
 }

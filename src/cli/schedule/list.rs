@@ -34,8 +34,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         print(&report::render(&table, format, screen(global)))?;
         if format == Format::Table {
             print(
-                "\nz = t/T is the share of the budget that is done; each also takes `warmup`. Parameters without a value \
-                 here are needed.\n",
+                "\nz = t/T is the share of the budget that is done; each also takes `warmup`.\n\
+                 Parameters without a value here are needed.\n",
             )?;
         }
     }

@@ -154,12 +154,12 @@ fn as_text(problem: &Problem, fared: &[Fared], global: &Global) -> String {
     let mut text = chart.terminal(screen(global), HEIGHT) + "\n";
     text += &report::render(&table(fared), Format::Table, screen(global));
     text += &format!(
-        "\nworst case: expected {measure} at the end, where the curvature is worst for it; each schedule at its\nbest peak.\n"
+        "\nworst case: expected {measure} at the end,\nwhere the curvature is worst for it; each schedule at its best peak.\n"
     );
     if let Some(exact) = problem.closed_form() {
         let ratio = fared[0].worst / exact;
         text += &format!(
-            "closed form (Chebyshev): {exact:.6e}; the solver's is {ratio:.6} of it. Any order of its rates is as good.\n"
+            "closed form (Chebyshev): {exact:.6e}; the solver's is {ratio:.6} of it.\nAny order of its rates is as good.\n"
         );
     }
     text

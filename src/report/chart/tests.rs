@@ -72,7 +72,7 @@ fn nasty() -> Vec<Chart> {
 }
 
 fn plain(chart: &Chart, width: usize, height: usize) -> String {
-    chart.terminal(Look { color: false, width }, height)
+    chart.terminal(Look { color: false, width, folds: false }, height)
 }
 
 /// The text without the codes of colours.
@@ -153,7 +153,7 @@ fn nothing_that_may_come_breaks_a_renderer() {
                     assert!(terminal::breadth(line) <= width, "{width}: {line}");
                     assert!(!line.contains(|it: char| it.is_control() || it == '\u{202e}'), "{line:?}");
                 }
-                let colored = chart.terminal(Look { color: true, width }, height);
+                let colored = chart.terminal(Look { color: true, width, folds: false }, height);
                 assert_eq!(
                     bare(&colored).lines().map(str::trim_end).collect::<Vec<_>>(),
                     text.lines().collect::<Vec<_>>()
