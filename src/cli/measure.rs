@@ -1,15 +1,16 @@
 //! What has to be measured before a plan can be made: curvature for `phi: auto`, the time of a step for budgets in time or
 //! money. It is measured once; the store keeps it with the facts of the sweeps that were planned from it.
 
-use std::{io::IsTerminal, path::Path, time::Duration};
+use std::{io::IsTerminal, path::Path};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use sweep_wire::{Curvature, Facts, Job, Measured};
 
 use super::{
     Failure, Global, OutputMode,
+    consult::{explained, scratch_log, worker_command},
     failure::say,
-    prepare::{explained, scratch_log, worker_command},
+    progress::waiting,
 };
 use crate::{
     device::CpuSlots,
@@ -61,10 +62,7 @@ async fn curvature(job: &Job, text: &str, file: &Path, loud: bool) -> Result<Cur
     let what = "measuring the model's curvature for `phi: auto`";
     let bar = bar(what, loud);
     let log = scratch_log("curvature");
-    let mut told = |done: u32, of: u32| {
-        bar.set_length(of.into());
-        bar.set_position(done.into());
-    };
+    let mut told = |done: u32, of: u32| bar.set_message(format!("{what}: {done} of {of}"));
     let answer = executor::curvature(&worker_command()?, &log, job.clone(), &mut told).await;
     bar.finish_and_clear();
     explained(answer, &log, text, file)
@@ -94,16 +92,8 @@ async fn pace(job: &Job, text: &str, file: &Path, workers: u32, loud: bool) -> R
 
 /// A bar on a terminal; elsewhere a line that says what is done.
 fn bar(what: &str, loud: bool) -> ProgressBar {
-    if !loud {
-        return ProgressBar::hidden();
-    }
-    if !std::io::stderr().is_terminal() {
+    if loud && !std::io::stderr().is_terminal() {
         say(what);
-        return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{spinner} {msg} {bar:20} {pos}/{len} {elapsed}");
-    let bar = ProgressBar::new(1).with_message(what.to_owned());
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
+    waiting(what, loud)
 }

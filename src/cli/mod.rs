@@ -3,6 +3,7 @@
 
 mod ask;
 mod completions;
+mod consult;
 mod control;
 mod daemon;
 mod data;

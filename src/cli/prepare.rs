@@ -1,30 +1,24 @@
 //! What `run` and `submit` share: a spec is read, its model and data are looked at, and what is wrong is said before
 //! anything is written.
 
-use std::{
-    ffi::OsString,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use sweep_trainer::runtime;
 use sweep_wire::Facts;
 
-use super::{Failure, Global, OutputMode, failure::say, inputs, measure};
+use super::{
+    Failure, Global, OutputMode,
+    consult::{explained, scratch_log, worker_command},
+    failure::say,
+    inputs, measure,
+};
 use crate::{
     daemon::{Order, protocol::Accepted},
     device::{CpuSlots, cores, cpu_slots},
-    executor::{self, InspectError},
-    plan,
+    executor,
+    plan::{self, PlanError},
     spec::{self, Spec, SpecError, Work},
 };
-
-/// The program that speaks the worker protocol: this one.
-pub(super) fn worker_command() -> Result<Vec<OsString>, Failure> {
-    let executable = std::env::current_exe()
-        .map_err(|error| Failure::internal(format!("cannot find this executable: {error}")))?;
-    Ok(vec![executable.into_os_string(), "worker".into()])
-}
 
 /// Reads a spec and what it names; warnings are said.
 pub(super) async fn order(global: &Global, path: &Path) -> Result<Order, Failure> {
@@ -35,14 +29,18 @@ pub(super) async fn order(global: &Global, path: &Path) -> Result<Order, Failure
     }
     let slots = cpu_slots(cores(), spec.resources.workers, spec.resources.threads);
     let mut facts = inspect(&spec, &text, path, slots).await?;
-    measure::complete(&mut facts, global, (&spec, &text, path), slots).await?;
     for warning in facts.warnings.iter().filter(|_| global.output_mode == OutputMode::Cli) {
         say(&format!("warning: {warning}"));
     }
-    // What does not go together is said before there is anything to clean up.
+    // What does not go together is said before there is anything to clean up, and before anything is measured.
     let share = 1.0 / f64::from(slots.workers);
-    plan::check(&spec, &text, &facts, share)
-        .map_err(|error| SpecError::at(path, &text, error.at(), error.to_string(), error.hint()))?;
+    let wrong = |error: PlanError| SpecError::at(path, &text, error.at(), error.to_string(), error.hint());
+    match plan::check(&spec, &text, &facts, share) {
+        Err(PlanError::NotMeasured { .. }) | Ok(()) => {}
+        Err(error) => return Err(wrong(error).into()),
+    }
+    measure::complete(&mut facts, global, (&spec, &text, path), slots).await?;
+    plan::check(&spec, &text, &facts, share).map_err(wrong)?;
     Ok(Order { file: path.to_owned(), text, spec, facts })
 }
 
@@ -72,36 +70,6 @@ async fn inspect(spec: &Spec, text: &str, file: &Path, slots: CpuSlots) -> Resul
     let log = scratch_log("inspect");
     let answer = executor::inspect(&worker_command()?, &log, plan::base_job(model, slots.threads)).await;
     explained(answer, &log, text, file)
-}
-
-/// What a worker answered, or what is wrong at its place in the spec; its log is read where it failed, and removed.
-pub(super) fn explained<T>(
-    answer: Result<T, InspectError>,
-    log: &Path,
-    text: &str,
-    file: &Path,
-) -> Result<T, Failure> {
-    let said = fs::read_to_string(log).unwrap_or_default();
-    let _ = fs::remove_file(log); // it may not exist
-    answer.map_err(|error| match error {
-        InspectError::Rejected(rejection) => {
-            SpecError::at(file, text, &rejection.at, rejection.message, rejection.hint).into()
-        }
-        error @ InspectError::Worker(_) => {
-            let last: Vec<_> = said.lines().rev().take(5).collect();
-            let failure = Failure::internal(error);
-            match last.is_empty() {
-                true => failure,
-                false => failure
-                    .hint(format!("it said: {}", last.into_iter().rev().collect::<Vec<_>>().join("\n"))),
-            }
-        }
-    })
-}
-
-/// Where a worker that is asked something prints.
-pub(super) fn scratch_log(what: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("sweep-{what}-{}.log", std::process::id()))
 }
 
 /// What there is to do, in one or two lines.

@@ -25,6 +25,18 @@ const EXPLAIN_AFTER: Duration = Duration::from_secs(2);
 /// No pace is derived from less than this.
 const PACE_AFTER: Duration = Duration::from_secs(3);
 
+/// Something that takes a while: what it is and for how long, only where a terminal shows it.
+pub(super) fn waiting(what: &str, loud: bool) -> ProgressBar {
+    if !loud || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner().with_message(what.to_owned());
+    let style = ProgressStyle::with_template("{spinner} {msg}, {elapsed}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
 /// Watches one sweep.
 pub(super) struct Progress {
     /// Whether it was said that the sweep is paused.

@@ -11,6 +11,7 @@ use tokio::{
 use super::{
     Failure, Global, OutputMode,
     ask::{self, Watched},
+    consult,
     failure::say,
     prepare,
     progress::Progress,
@@ -66,7 +67,7 @@ pub(super) fn setup(global: &Global, daemon: bool, claims: &CoreClaims) -> Resul
     let idle_ms = if daemon { 60_000 } else { 0 };
     Ok(Setup {
         home: global.home.clone(),
-        worker: prepare::worker_command()?,
+        worker: consult::worker_command()?,
         policy: Policy { idle_ms, ..Policy::default() },
         cores: crate::device::cores(),
         pinnable: claims.held().to_vec(),

@@ -7,6 +7,7 @@
 pub mod constant;
 pub mod cosine;
 pub mod cyclical;
+pub mod d2z;
 pub mod exponential;
 pub mod expr;
 mod families;
@@ -67,7 +68,7 @@ pub enum Schedule {
     Exponential(Decay),
     /// `(1 − z)^power`, power > 0; power 1 is called `linear`; see [`polynomial`].
     Polynomial { power: f64 },
-    /// Linear to exactly zero, whatever the floor; see [`polynomial`].
+    /// Linear to exactly zero, whatever the floor; see [`d2z`].
     D2z,
     /// Half a cosine wave; see [`cosine`].
     Cosine,
@@ -110,7 +111,9 @@ impl Schedule {
         let step = span.step.min(span.total);
         match self {
             Self::Power { a, b } => power::rate(span.before + step, peak, *a, *b).max(floor),
-            Self::D2z => peak * self.curve(span),
+            Self::D2z => {
+                d2z::rate(if step < span.total { step as f64 / span.total as f64 } else { 1.0 }, peak)
+            }
             Self::Join(parts) => {
                 let (part, start, end) = join::place(step, span.total, parts);
                 part.schedule.rate((peak * part.peak, floor), Stretch { step, ..span }.inside(start, end))
@@ -129,7 +132,6 @@ impl Schedule {
             Self::Exponential(Decay::EndRatio(ratio)) => exponential::to_ratio(z, *ratio),
             Self::Exponential(Decay::PerStep(gamma)) => exponential::per_step(step, *gamma),
             Self::Polynomial { power } => polynomial::factor(z, *power),
-            Self::D2z => polynomial::factor(z, 1.0),
             Self::Cosine => cosine::factor(z),
             Self::Sgdr { period, t_mult } => sgdr::factor(step, total, *period, *t_mult),
             Self::Cyclical(cyclical) => cyclical.factor(step, total),
@@ -143,7 +145,9 @@ impl Schedule {
             Self::Piecewise { points, interpolation } => piecewise::factor(z, points, *interpolation),
             Self::Expr(formula) => formula.value(step, total),
             Self::Robust(robust) => robust.factor(z),
-            Self::Constant | Self::Power { .. } | Self::Join(_) | Self::Warm { .. } => constant::factor(),
+            Self::Constant | Self::D2z | Self::Power { .. } | Self::Join(_) | Self::Warm { .. } => {
+                constant::factor()
+            }
         }
     }
 

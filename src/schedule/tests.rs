@@ -160,6 +160,74 @@ fn simple_curves_follow_their_formulas() {
 }
 
 #[test]
+fn curves_without_an_end_of_their_own_follow_their_formulas() {
+    let power = Schedule::Power { a: 0.7, b: -0.51 };
+    let scale = Schedule::InverseSqrt { timescale: Some(Span::Steps(30)) };
+    let points = vec![(0.1, 0.2), (0.3, 1.0), (0.9, 0.5)];
+    let between = |interpolation| Schedule::Piecewise { points: points.clone(), interpolation };
+    for (t, z) in grid().enumerate() {
+        let at = |schedule: &Schedule| schedule.factor(t as u64, 1000);
+        close(at(&power), (0.7 / (t as f64 + 1.0).powf(0.51)).min(1.0), 1e-14);
+        close(at(&scale), (30.0 / (t as f64).max(30.0)).sqrt(), 1e-14);
+        // As `numpy.interp` has it.
+        let linear = match z {
+            ..0.1 => 0.2,
+            0.1..0.3 => 0.2 + 0.8 * (z - 0.1) / 0.2,
+            0.3..0.9 => 1.0 - 0.5 * (z - 0.3) / 0.6,
+            _ => 0.5,
+        };
+        close(at(&between(Interpolation::Linear)), linear, 1e-14);
+        let kept = if z < 0.3 {
+            0.2
+        } else if z < 0.9 {
+            1.0
+        } else {
+            0.5
+        };
+        close(at(&between(Interpolation::Constant)), kept, 0.0);
+        if (0.3..0.9).contains(&z) {
+            let cosine = 0.75 + 0.25 * (PI * (z - 0.3) / 0.6).cos();
+            close(at(&between(Interpolation::Cosine)), cosine, 1e-14);
+        }
+    }
+}
+
+#[test]
+fn warm_ups_follow_their_formulas_and_climb_to_the_first_rate() {
+    let cycle = Schedule::OneCycle(OneCycle::default());
+    for (ramp, formula) in [
+        (Ramp::Linear, (|u: f64| u) as fn(f64) -> f64),
+        (Ramp::Cosine, |u| 0.5 * (1.0 - (PI * u).cos())),
+        (Ramp::Exponential { start: 0.01 }, |u| 0.01f64.powf(1.0 - u)),
+    ] {
+        for (schedule, first) in [(Schedule::Cosine, 0.4), (cycle.clone(), 0.4 / 25.0)] {
+            let shape = Shape { schedule, warmup: Warmup { share: 0.25, ramp }, eta_min: 0.0 };
+            for t in 0..25u64 {
+                close(shape.rate(0.4, t, 100), first * formula((t + 1) as f64 / 25.0), 1e-15);
+            }
+            close(shape.rate(0.4, 24, 100), shape.rate(0.4, 25, 100), 1e-15);
+        }
+    }
+}
+
+#[test]
+fn a_long_table_is_made_in_parts_and_is_the_same() {
+    for schedule in [Schedule::Cosine, Schedule::OneCycle(OneCycle::default())] {
+        let shape = Shape { schedule, warmup: Warmup::linear(0.1), eta_min: 1e-3 };
+        let table = shape.table(0.3, 1_000_003).unwrap().rates;
+        let one_by_one = |step: usize| shape.rate(0.3, step as u64, 1_000_003) as f32;
+        assert!(table.iter().enumerate().all(|(step, rate)| *rate == one_by_one(step)));
+    }
+    let formula = Schedule::Expr(Formula::read("400000.5 - t").unwrap());
+    let shape = Shape { schedule: formula, warmup: Warmup::NONE, eta_min: 0.0 };
+    assert_eq!(
+        shape.table(1.0, 2_000_000).unwrap_err(),
+        Flaw { step: 400_001, rate: -0.5 },
+        "the first of many"
+    );
+}
+
+#[test]
 fn warm_up_climbs_to_the_peak_and_the_schedule_has_the_rest() {
     for schedule in families() {
         let shape = Shape { schedule: schedule.clone(), warmup: Warmup::linear(0.1), eta_min: 0.01 };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::pick::{HEIGHT, format, not_negative, positive, screen};
 use crate::{
-    cli::{Failure, Global, OutputMode, failure::print},
+    cli::{Failure, Global, OutputMode, failure::print, progress::waiting},
     report::{self, Chart, Format, Series},
     schedule::{
         Drops, Schedule, Span,
@@ -54,9 +54,11 @@ struct Fared {
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let problem = problem(args)?;
+    let bar = waiting("solving", global.output_mode == OutputMode::Cli);
     let solution = problem.solve();
     let nearest = problem.nearest_phi(&solution, uba::factor);
     let fared = fared(&problem, &solution, &nearest);
+    bar.finish_and_clear();
     match (global.output_mode, format(global, args.format)) {
         (OutputMode::Quiet, _) => {}
         (_, Format::Json) => print(&format!("{:#}\n", as_json(&problem, &solution, &nearest, &fared)))?,

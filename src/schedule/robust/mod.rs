@@ -18,8 +18,7 @@ mod tests;
 
 pub use curve::{HORIZON, Robust};
 pub use phi::{Choice, PHIS, choose_phi};
-pub use problem::{Measure, Nearest, Problem, Scaled};
-pub use solve::Solution;
+pub use problem::{Measure, Nearest, Problem, Scaled, Solution};
 
 /// The most steps that [`Problem::solve`] takes.
 pub const MAX_STEPS: usize = 200;

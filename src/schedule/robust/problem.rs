@@ -4,7 +4,6 @@ use std::f64::consts::{FRAC_PI_2, PI};
 
 use super::moments::{HeavyBall, LANES, Lanes, Plain, Rule, Trace, log_square};
 use super::search::LogSearch;
-use super::solve::Solution;
 
 /// What the worst curvature is judged by, after the last step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +12,17 @@ pub enum Measure {
     Distance,
     /// λ·v_T, twice the loss above the minimum.
     Loss,
+}
+
+/// The best rates that were found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Solution {
+    /// One a step, in (0, cap]. Without noise and momentum any order is as good: then largest first.
+    pub rates: Vec<f64>,
+    /// Their worst case, as [`Problem::worst`] says it.
+    pub worst: f64,
+    /// How often the smoothed objective and its gradient were computed.
+    pub evaluations: usize,
 }
 
 /// Gradient descent from w_0 = 1 on quadratics of curvature λ ∈ [low, high], seen through noisy gradients:

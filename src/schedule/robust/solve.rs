@@ -10,18 +10,7 @@ use argmin::solver::quasinewton::LBFGS;
 
 use super::MAX_STEPS;
 use super::moments::{HeavyBall, LANES, Lanes, Plain, Rule, Trace, gradient, log_square};
-use super::problem::{FINE, Problem, SEARCH, padded, tops};
-
-/// The best rates that were found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Solution {
-    /// One a step, in (0, cap]. Without noise and momentum any order is as good: then largest first.
-    pub rates: Vec<f64>,
-    /// Their worst case, as [`Problem::worst`] says it.
-    pub worst: f64,
-    /// How often the smoothed objective and its gradient were computed.
-    pub evaluations: usize,
-}
+use super::problem::{FINE, Problem, SEARCH, Solution, padded, tops};
 
 /// The maximum of ln L is smoothed as ln(mean exp(β·ln L))/β, sharper from stage to stage.
 const STAGES: [f64; 5] = [10.0, 50.0, 200.0, 1000.0, 5000.0];
