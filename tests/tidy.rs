@@ -39,7 +39,6 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap", &["src/cli"]),
     ("clap_complete", &["src/cli"]),
     ("comfy_table", &["src/report"]),
-    ("exmex", &["src/schedule"]),
     ("indicatif", &["src/cli"]),
     ("nalgebra", &["workers/trainer"]),
     ("nix", &["src/process"]),

@@ -25,6 +25,7 @@ pub(super) async fn complete(
     global: &Global,
     (spec, text, file): (&Spec, &str, &Path),
     slots: CpuSlots,
+    again: bool,
 ) -> Result<(), Failure> {
     let Work::Model(model) = &spec.work else { return Ok(()) };
     let is_auto = |listed: &Listed| matches!(listed, Listed::UbaAuto { .. });
@@ -36,6 +37,7 @@ pub(super) async fn complete(
     let job = plan::base_job(model, slots.threads);
     let key = plan::measured_key(&job, facts, slots.workers);
     let known = match store::open_reader(&global.home) {
+        Ok(_) if again => None,
         Ok(reader) => reader.measured(&key)?,
         // There is none yet, or one from before there were measurements.
         Err(StoreError::NothingHere(_) | StoreError::Older { .. }) => None,
@@ -47,7 +49,14 @@ pub(super) async fn complete(
         measured.curvature = Some(curvature(&job, text, file, loud).await?);
     }
     if paced && measured.step_seconds.is_none() {
-        measured.step_seconds = Some(pace(&job, text, file, slots.workers, loud).await?);
+        let seconds = pace(&job, text, file, slots.workers, loud).await?;
+        if loud {
+            let step = seconds * 1e3;
+            say(&format!(
+                "a step takes {step:.3} ms; `--measure-again` measures it anew, should the machine have been busy"
+            ));
+        }
+        measured.step_seconds = Some(seconds);
     }
     // What this spec does not need would make other facts of the same plan.
     facts.measured = Some(Measured {

@@ -20,8 +20,16 @@ use crate::{
     spec::{self, Spec, SpecError, Work},
 };
 
-/// Reads a spec and what it names; warnings are said.
-pub(super) async fn order(global: &Global, path: &Path) -> Result<Order, Failure> {
+/// Whether measurements that are there count.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct Again {
+    /// Measure anew what `phi: auto` and budgets in time or money were made from; other steps are other trials
+    #[arg(long)]
+    pub(super) measure_again: bool,
+}
+
+/// Reads a spec and what it names; warnings are said. What has to be measured is measured `again` or taken from the store.
+pub(super) async fn order(global: &Global, path: &Path, again: bool) -> Result<Order, Failure> {
     let text = read_spec(path)?;
     let spec = spec::parse(&text, path)?;
     if spec.program().is_none() {
@@ -33,13 +41,13 @@ pub(super) async fn order(global: &Global, path: &Path) -> Result<Order, Failure
         say(&format!("warning: {warning}"));
     }
     // What does not go together is said before there is anything to clean up, and before anything is measured.
-    let share = 1.0 / f64::from(slots.workers);
+    let share = slots.share(cores());
     let wrong = |error: PlanError| SpecError::at(path, &text, error.at(), error.to_string(), error.hint());
     match plan::check(&spec, &text, &facts, share) {
         Err(PlanError::NotMeasured { .. }) | Ok(()) => {}
         Err(error) => return Err(wrong(error).into()),
     }
-    measure::complete(&mut facts, global, (&spec, &text, path), slots).await?;
+    measure::complete(&mut facts, global, (&spec, &text, path), slots, again).await?;
     plan::check(&spec, &text, &facts, share).map_err(wrong)?;
     Ok(Order { file: path.to_owned(), text, spec, facts })
 }

@@ -29,6 +29,8 @@ pub(super) struct Args {
     /// The sweep's YAML file
     #[arg(value_name = "SPEC")]
     spec: PathBuf,
+    #[command(flatten)]
+    again: prepare::Again,
 }
 
 /// Exit codes beside success: 100 some trials failed, 101 still running, 103 cancelled, 104 a limit was reached,
@@ -46,7 +48,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     runtime.block_on(async {
         let mut signals = signals()?;
         let order = tokio::select! {
-            order = prepare::order(global, &args.spec) => order?,
+            order = prepare::order(global, &args.spec, args.again.measure_again) => order?,
             Some(_) = signals.recv() => return Ok(ExitCode::from(INTERRUPTED)),
         };
         let daemon = ask::daemon(global)?;

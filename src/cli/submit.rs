@@ -14,6 +14,8 @@ pub(super) struct Args {
     /// The sweep's YAML file
     #[arg(value_name = "SPEC")]
     spec: PathBuf,
+    #[command(flatten)]
+    again: prepare::Again,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
@@ -22,7 +24,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         return Err(Failure::usage(format!("no daemon runs for the home `{}`", global.home.display()))
             .hint("`sweep daemon start` starts one; `sweep run SPEC` needs none"));
     };
-    let order = event_loop()?.block_on(prepare::order(global, &args.spec))?;
+    let order = event_loop()?.block_on(prepare::order(global, &args.spec, args.again.measure_again))?;
     let accepted = ask::submit(daemon, order)?;
     match global.output_mode {
         OutputMode::Quiet => {}

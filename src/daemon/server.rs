@@ -26,7 +26,7 @@ use crate::{process, spec::SpecError};
 
 /// Connections at one time. Where there are more, those that have not said what they want make room, the oldest first.
 const MAX_CONNECTIONS: usize = 256;
-/// A request that is longer, in bytes, waits for its turn: so many are held at one time.
+/// A request that is longer, in bytes, waits for its turn, and so does the reading of a spec: so many at one time.
 const SHORT: u64 = 64 << 10;
 const MAX_LONG: usize = 4;
 /// How long a command may take to say what it wants, or to take a reply.
@@ -146,17 +146,22 @@ async fn serve(
     heard();
     read??;
     let (reply, mut replies) = mpsc::channel(MAX_REPLIES);
-    match question(&line) {
-        Ok(request) => {
-            let asked = asked(request).await?;
+    let asked = match question(&line) {
+        Ok(request) => asked(request, long).await,
+        Err(problem) => {
+            let hint = "commands and scheduler have to be of the same version of `sweep`".to_owned();
+            Err((problem, Some(hint)))
+        }
+    };
+    match asked {
+        Ok(asked) => {
             if calls.send(Call { asked, by, reply }).await.is_err() {
                 return Ok(());
             }
         }
-        Err(problem) => {
-            let hint = Some("commands and scheduler have to be of the same version of `sweep`".to_owned());
+        Err((message, hint)) => {
             // There is room: nothing was sent before.
-            let _ = reply.try_send(Reply::Error { message: problem, hint, code: 1 });
+            let _ = reply.try_send(Reply::Error { message, hint, code: 1 });
             drop(reply);
         }
     }
@@ -174,17 +179,19 @@ async fn serve(
     }
 }
 
-async fn asked(request: Request) -> io::Result<Asked> {
+/// A spec, whose reading may take seconds, waits for its turn.
+async fn asked(request: Request, turns: &Semaphore) -> Result<Asked, (String, Option<String>)> {
     let (file, text, facts) = match request {
         Request::Submit { file, text, facts } => (file, text, facts),
         request => return Ok(Asked::Request(request)),
     };
+    let _turn = turns.acquire().await;
     let read = tokio::task::spawn_blocking(move || {
         let order = Order::new(file.into(), text, *facts)?;
         order.spec.solve();
         Ok(Box::new(order))
     });
-    Ok(Asked::Submit(read.await?))
+    read.await.map(Asked::Submit).map_err(|error| (format!("the spec could not be read: {error}"), None))
 }
 
 fn question(line: &[u8]) -> Result<Request, String> {

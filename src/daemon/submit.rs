@@ -51,8 +51,15 @@ impl Scheduler {
         let slots = slots(&spec, self.setup.cores);
         let terms = terms(&spec, slots, self.setup.cores, self.state.pool.gpus.len());
         let nonce = self.store.finished(&spec.name, &text)?;
-        let share = f64::from(terms.need.cpu) / (f64::from(self.setup.cores) * f64::from(WHOLE));
-        let machine = Machine { threads: slots.threads, share };
+        let machine = Machine { threads: slots.threads, share: slots.share(self.setup.cores) };
+        if !is_measured_alike(&spec, &facts, slots) {
+            let message = "the time of a step was measured with another division of this machine than the \
+                           scheduler's, which has other processors";
+            let hint =
+                "say `resources: {workers: …, threads: …}`, or run the command where the scheduler runs";
+            let message = message.to_owned();
+            return Err(SpecError::at(&file, &text, "resources", message, Some(hint.to_owned())).into());
+        }
         let plan = plan::plan(&spec, &text, &facts, machine, Some(nonce))
             .map_err(|error| SpecError::at(&file, &text, error.at(), error.to_string(), error.hint()))?;
         executor::write_tables(&self.setup.home, &plan.trials)?;
@@ -86,6 +93,17 @@ fn make_absolute(work: &mut Work) -> std::io::Result<()> {
     let named = if path.as_os_str().is_empty() { Path::new(".") } else { path.as_path() };
     *path = std::path::absolute(named)?;
     Ok(())
+}
+
+/// Whether a time that was measured is of as many workers and threads as there will be.
+fn is_measured_alike(spec: &Spec, facts: &Facts, slots: CpuSlots) -> bool {
+    match (&spec.work, &facts.measured) {
+        (Work::Model(model), Some(measured)) if measured.step_seconds.is_some() => {
+            let job = plan::base_job(model, slots.threads);
+            measured.key == plan::measured_key(&job, facts, slots.workers)
+        }
+        _ => true,
+    }
 }
 
 /// How a spec divides this machine.

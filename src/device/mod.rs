@@ -38,6 +38,15 @@ pub fn cpu_slots(cores: u32, workers: Option<u32>, threads: Option<u32>) -> CpuS
     CpuSlots { workers: workers.max(1), threads }
 }
 
+impl CpuSlots {
+    /// What a worker takes of a machine of so many cores, from 0 to 1; more workers than cores share these.
+    #[must_use]
+    pub fn share(self, cores: u32) -> f64 {
+        let cores = f64::from(cores.max(1));
+        f64::from(self.threads).min(cores / f64::from(self.workers)).min(cores) / cores
+    }
+}
+
 /// The processor cores this process may use.
 #[must_use]
 pub fn cores() -> u32 {

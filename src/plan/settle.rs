@@ -39,7 +39,7 @@ pub(super) fn shape(
 /// The φ of the grid that is best on the noisy robust problem of these steps, and why, in words.
 fn phi(curvature: &Curvature, warmup: Warmup, steps: u64, passes: f64) -> (f64, String) {
     let condition = (curvature.top / curvature.low).clamp(1.0, 1e9);
-    let noise = curvature.noise / passes;
+    let noise = (curvature.noise / passes).clamp(0.0, 1e6);
     let left = (steps - warmup.steps(steps).min(steps)).max(1);
     let choice = robust::choose_phi(left, condition, noise, uba::factor);
     let words = format!(

@@ -4,7 +4,7 @@
 /// momentum by turns where the momentum `moves`.
 #[must_use]
 pub fn pytorch(about: &str, bytes: &[u8], moves: bool) -> String {
-    let columns = if moves { 2 } else { 1 };
+    let (about, columns) = (quoted(about), if moves { 2 } else { 1 });
     let momentum = if moves {
         "\n\n\ndef momentum(step):\n    \"\"\"What group['momentum'], or betas[0] of Adam, should be at this step.\"\"\"\n    \
          return TABLE[min(step, STEPS - 1) * COLUMNS + 1]"
@@ -26,6 +26,7 @@ pub fn pytorch(about: &str, bytes: &[u8], moves: bool) -> String {
 /// A file with `schedule(step)`, an optax schedule that may be compiled.
 #[must_use]
 pub fn optax(about: &str, bytes: &[u8]) -> String {
+    let about = quoted(about);
     format!(
         "\"\"\"Learning rates: {about}. Written by `sweep schedule export`.\"\"\"\n\n{}\n\n\
          import jax.numpy as jnp\n\n\n\
@@ -33,6 +34,11 @@ pub fn optax(about: &str, bytes: &[u8]) -> String {
          return jnp.asarray(TABLE, dtype=jnp.float32)[jnp.minimum(step, STEPS - 1)]\n",
         table(bytes, 1)
     )
+}
+
+/// A text inside Python's quotes.
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 /// The numbers of the table, from its bytes in hexadecimal.

@@ -76,6 +76,10 @@ impl OneCycle {
 
     /// What moves from the first value to the last, phase by phase.
     fn moved(&self, step: u64, total: u64, values: [f64; 4]) -> f64 {
+        // Warm-up has taken all there was.
+        if total == 0 {
+            return values[0];
+        }
         let total = total as f64;
         let (up, end) = (self.up * total - 1.0, total - 1.0);
         let ends = if self.three_phase { [up, 2.0 * up, end] } else { [up, end, end] };

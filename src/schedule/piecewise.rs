@@ -39,13 +39,14 @@ impl Interpolation {
 /// assert_eq!(factor(1.0, &points, Interpolation::Constant), 0.0);
 /// ```
 pub fn factor(z: f64, points: &[(f64, f64)], interpolation: Interpolation) -> f64 {
-    let next = points.partition_point(|(at, _)| *at <= z);
+    // A share written in decimals and the step it names differ in their last digits.
+    let next = points.partition_point(|(at, _)| *at <= z + 1e-12);
     let (Some((from, first)), Some((to, last))) =
         (next.checked_sub(1).and_then(|before| points.get(before)), points.get(next))
     else {
         return if next == 0 { points[0].1 } else { points[points.len() - 1].1 };
     };
-    let x = (z - from) / (to - from);
+    let x = ((z - from) / (to - from)).max(0.0);
     let gone = match interpolation {
         Interpolation::Linear => x,
         Interpolation::Cosine => 1.0 - cosine::factor(x),

@@ -15,6 +15,8 @@ const MAX_SHARE: f64 = 10.0;
 
 const MAX_BUDGETS: usize = 1000;
 
+const AMOUNTS: &str = "an amount such as `50%`, `500 steps`, `2 epochs`, `10 min` or `$0.50`";
+
 /// The most dollars that one trial may cost.
 const MAX_USD: f64 = 1e9;
 
@@ -29,7 +31,7 @@ pub(super) fn budgets(at: &Cursor<'_>, full: Length) -> Result<Vec<Budget>, Faul
     for item in &items {
         let budget = match in_other_units(item)? {
             Some(budget) => budget,
-            None => match scalar::part(item, MAX_SHARE)? {
+            None => match scalar::part_or(item, MAX_SHARE, AMOUNTS)? {
                 Part::Share(share) => Budget::Share(share),
                 Part::Length(length) => Budget::Length(length),
             },

@@ -149,7 +149,11 @@ pub(super) enum Part {
 
 /// `50%`, `500 steps` or `2 epochs`, above 0, the share at most `most`.
 pub(super) fn part(at: &Cursor<'_>, most: f64) -> Result<Part, Fault> {
-    let what = "an amount such as `50%`, `500 steps` or `2 epochs`";
+    part_or(at, most, "an amount such as `50%`, `500 steps` or `2 epochs`")
+}
+
+/// The same; `what` says in words what there is.
+pub(super) fn part_or(at: &Cursor<'_>, most: f64, what: &str) -> Result<Part, Fault> {
     match amount(at) {
         Some(Amount::Percent(value)) => {
             let value = value / 100.0;

@@ -315,12 +315,13 @@ fn budgets_and_intervals_in_every_unit() {
     let names: Vec<String> = budgets.iter().map(Budget::to_string).collect();
     let expected = ["7%", "33.3%", "1000 steps", "1 step", "1000 epochs", "0.5 epochs", "1 epoch", "1000%"];
     assert_eq!(names, expected);
-    let given = "budgets: [90 s, 1.5 min, 1h, 2 d, $0.5, 2 usd, 0.25USD]\npricing: {usd_per_hour: 1}";
+    let given =
+        "budgets: [90 s, 1.5 min, 90 min, 100s, 1h, 48 h, $0.5, 2 usd, 0.25USD]\npricing: {usd_per_hour: 1}";
     let budgets = read(&with(given)).unwrap_err();
-    assert_eq!(budgets.message, "budget `1.5 min` is listed twice, first at line 6 column 11");
+    assert_eq!(budgets.message, "budget `90 s` is listed twice, first at line 6 column 11");
     let budgets = read(&with(&given.replace("90 s", "30 s"))).unwrap().budgets;
     let names: Vec<String> = budgets.iter().map(Budget::to_string).collect();
-    assert_eq!(names, ["30 s", "1.5 min", "1 h", "2 d", "$0.5", "$2", "$0.25"]);
+    assert_eq!(names, ["30 s", "90 s", "90 min", "100 s", "1 h", "2 d", "$0.5", "$2", "$0.25"]);
     assert_eq!(Interval::Share(0.01).steps(30, 62), 1);
     assert_eq!(Interval::Length(Length::Epochs(1.0)).steps(30, 62), 62);
     assert_eq!(Interval::End.steps(30, 62), 30);

@@ -279,12 +279,14 @@ impl fmt::Display for Budget {
         match self {
             Self::Share(share) => f.write_str(&percent(*share)),
             Self::Length(length) => length.fmt(f),
-            Self::Time(seconds) => match seconds {
-                86_400.0.. => write!(f, "{} d", seconds / 86_400.0),
-                3600.0.. => write!(f, "{} h", seconds / 3600.0),
-                60.0.. => write!(f, "{} min", seconds / 60.0),
-                _ => write!(f, "{seconds} s"),
-            },
+            Self::Time(seconds) => {
+                // The largest unit in which it is a whole number.
+                let units = [(86_400.0, "d"), (3600.0, "h"), (60.0, "min")];
+                match units.iter().find(|(unit, _)| seconds % unit == 0.0) {
+                    Some((unit, name)) => write!(f, "{} {name}", seconds / unit),
+                    None => write!(f, "{seconds} s"),
+                }
+            }
             Self::Money(usd) => write!(f, "${usd}"),
         }
     }

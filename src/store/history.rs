@@ -77,14 +77,14 @@ impl Reader {
     /// The store cannot be read.
     pub fn measured(&self, key: &str) -> Result<Option<Measured>, StoreError> {
         let mut statement = self.connection.prepare(
-            "SELECT text ->> 'measured' FROM facts WHERE text ->> '$.measured.key' = ?1 ORDER BY id",
+            "SELECT text ->> 'measured' FROM facts WHERE text ->> '$.measured.key' = ?1 ORDER BY id DESC",
         )?;
         let mut found: Option<Measured> = None;
         let mut rows = statement.query([key])?;
         while let Some(row) = rows.next()? {
             let text: String = row.get(0)?;
             let next: Measured = serde_json::from_str(&text)?;
-            // The first one counts: plans that were made from it must stay what they are.
+            // The newest counts, as long as nobody asks for another.
             let known = found.get_or_insert_with(|| next.clone());
             known.curvature = known.curvature.or(next.curvature);
             known.step_seconds = known.step_seconds.or(next.step_seconds);

@@ -85,6 +85,21 @@ fn the_same_job_measures_the_same() {
 }
 
 #[test]
+fn two_batches_are_the_least_that_tell_the_noise() {
+    let text = std::fs::read_to_string(fixture_dir().join("curvature/smooth.json")).unwrap();
+    let exact: Exact = serde_json::from_str(&text).unwrap();
+    let measure = |batch_size| {
+        let job = Job { batch_size, ..job(&exact) };
+        curvature::measure(&engine(), &job, &mut |_, _| {})
+    };
+    // There are 1,437 samples.
+    assert_eq!(measure(718).unwrap().batches, 2);
+    let fault = measure(719).unwrap_err();
+    assert_eq!(fault.at, "training.batch_size");
+    assert!(fault.message.contains("two batches"), "{fault}");
+}
+
+#[test]
 fn a_step_is_timed() {
     let text = std::fs::read_to_string(fixture_dir().join("curvature/mlp.json")).unwrap();
     let exact: Exact = serde_json::from_str(&text).unwrap();

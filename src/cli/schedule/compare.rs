@@ -26,7 +26,7 @@ pub(super) struct PlotArgs {
     schedules: Vec<String>,
     #[command(flatten)]
     around: Around,
-    /// Write a picture instead: `.svg`, or `.html` for a page
+    /// Write a picture instead, over a file that is there: `.svg`, or `.html` for a page
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Rows of the drawing in the terminal
@@ -48,7 +48,7 @@ pub(super) fn plot(global: &Global, args: &PlotArgs) -> Result<ExitCode, Failure
     let curves = curves(&args.schedules, &args.around)?;
     let chart = chart(&curves, &args.around);
     match &args.output {
-        Some(path) => write(path, &chart.svg(), || page(&curves, &args.around))?,
+        Some(path) => write(path, || chart.svg(), || page(&curves, &args.around))?,
         None if global.output_mode == OutputMode::Quiet => {}
         None => print(&chart.terminal(screen(global), usize::from(args.height)))?,
     }
@@ -60,7 +60,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let curves = curves(&args.plot.schedules, &args.plot.around)?;
     let chart = chart(&curves, &args.plot.around);
     if let Some(path) = &args.plot.output {
-        write(path, &chart.svg(), || page(&curves, &args.plot.around))?;
+        write(path, || chart.svg(), || page(&curves, &args.plot.around))?;
         return Ok(ExitCode::SUCCESS);
     }
     let table = properties(&curves);
@@ -122,9 +122,9 @@ fn page(curves: &[Curve], around: &Around) -> String {
 }
 
 /// Writes the picture or the page, as the file's name says.
-fn write(path: &Path, svg: &str, page: impl FnOnce() -> String) -> Result<(), Failure> {
+fn write(path: &Path, svg: impl FnOnce() -> String, page: impl FnOnce() -> String) -> Result<(), Failure> {
     let text = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("svg") => svg.to_owned(),
+        Some("svg") => svg(),
         Some("html" | "htm") => page(),
         _ => {
             return Err(Failure::usage(format!("what kind of picture is `{}`?", path.display()))

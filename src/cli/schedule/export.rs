@@ -26,7 +26,7 @@ pub(super) struct Args {
     /// How the table is written
     #[arg(long, value_enum, default_value = "csv")]
     format: Kind,
-    /// The file, instead of standard output
+    /// The file, over one that is there, instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

@@ -110,7 +110,7 @@ pub(super) struct Curve {
 /// The most curves that one command draws.
 const MAX_CURVES: usize = 50;
 /// The rows of a table that many schedules may have together.
-const MAX_ROWS: u64 = 200_000_000;
+const MAX_ROWS: u64 = MAX_STEPS;
 
 /// The schedules of these names, each compiled.
 pub(super) fn curves(names: &[String], around: &Around) -> Result<Vec<Curve>, Failure> {
@@ -155,6 +155,14 @@ fn curve(listed: Listed, around: &Around, warmup: Warmup) -> Result<Curve, Failu
         )
         .hint("give a number, such as `uba(phi=1)`; `sweep why TRIAL` tells what was chosen for a trial"));
     };
+    let lowest = around.peak * schedule.lowest_peak();
+    if around.eta_min > lowest {
+        return Err(Failure::usage(format!(
+            "`--eta-min {}` is above the peak {lowest} of `{name}`",
+            around.eta_min
+        ))
+        .hint("the rate falls from its peak to `--eta-min`"));
+    }
     let shape = Shape { schedule, warmup, eta_min: around.eta_min };
     let table = shape.table(around.peak, around.steps).map_err(|flaw| {
         Failure::usage(format!("`{name}` gives the rate {} at step {}", flaw.rate, flaw.step))
@@ -175,7 +183,11 @@ impl Around {
 
     /// What the picture is of, in a sentence.
     pub(super) fn words(&self) -> String {
-        let warmup = self.warmup.as_ref().map_or(String::new(), |warmup| format!(", warm-up {warmup}"));
+        // As it was read: what was typed may hold anything.
+        let warmup = match self.warmup() {
+            Ok(warmup) if self.warmup.is_some() => format!(", warm-up {warmup}"),
+            _ => String::new(),
+        };
         let floor = if self.eta_min > 0.0 { format!(", down to {}", self.eta_min) } else { String::new() };
         format!("{} steps, peak {}{warmup}{floor}", self.steps, self.peak)
     }
@@ -191,10 +203,8 @@ fn misread(misread: Misread) -> Failure {
 
 /// All curves as one picture.
 pub(super) fn chart(curves: &[Curve], around: &Around) -> Chart {
-    let series = curves.iter().map(|curve| Series {
-        name: curve.name.clone(),
-        points: curve.table.rates.iter().enumerate().map(|(t, rate)| (t as f64, single(*rate))).collect(),
-    });
+    let series =
+        curves.iter().map(|curve| Series { name: curve.name.clone(), points: drawn(&curve.table.rates) });
     Chart {
         title: if curves.len() == 1 { curves[0].name.clone() } else { "Learning rates".to_owned() },
         x_label: "step".to_owned(),
@@ -202,6 +212,25 @@ pub(super) fn chart(curves: &[Curve], around: &Around) -> Chart {
         series: series.collect(),
         note: Some(around.words()),
     }
+}
+
+/// The points that a picture can show: all of them, or of many the lowest and the highest of each stretch.
+fn drawn(rates: &[f32]) -> Vec<(f64, f64)> {
+    const STRETCHES: usize = 4000;
+    let point = |t: usize| (t as f64, single(rates[t]));
+    if rates.len() <= 2 * STRETCHES {
+        return (0..rates.len()).map(point).collect();
+    }
+    let size = rates.len().div_ceil(STRETCHES);
+    let ends = |stretch: usize| {
+        let steps = stretch * size..rates.len().min((stretch + 1) * size);
+        let order = |a: &usize, b: &usize| rates[*a].total_cmp(&rates[*b]);
+        let (low, high) = (steps.clone().min_by(order), steps.max_by(order));
+        let mut both: Vec<usize> = low.into_iter().chain(high).collect();
+        both.sort_unstable();
+        both
+    };
+    (0..rates.len().div_ceil(size)).flat_map(ends).map(point).collect()
 }
 
 /// A number of 32 bits as people would write it: 0.1, not 0.10000000149.
@@ -243,7 +272,10 @@ pub(super) fn patience(steps: u64) {
 
 pub(super) fn positive(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "a number above 0".to_owned())?;
-    if number > 0.0 && (number as f32).is_finite() { Ok(number) } else { Err("a number above 0".to_owned()) }
+    match number as f32 {
+        single if single > 0.0 && single.is_finite() => Ok(number),
+        _ => Err("a number above 0, in 32 bits too".to_owned()),
+    }
 }
 
 pub(super) fn not_negative(text: &str) -> Result<f64, String> {

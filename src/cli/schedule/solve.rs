@@ -79,8 +79,10 @@ fn problem(args: &Args) -> Result<Problem, Failure> {
     if low > high {
         return Err(Failure::usage(format!("`--low {low}` is above `--high {high}`")));
     }
-    let cap = args.cap.unwrap_or(if args.noise > 0.0 { 1.0 / high } else { (1.0 / low).min(MAX_CAP / high) });
-    if cap * high > MAX_CAP {
+    // A rounding below the limit.
+    let largest = MAX_CAP / high * (1.0 - 1e-12);
+    let cap = args.cap.unwrap_or(if args.noise > 0.0 { 1.0 / high } else { (1.0 / low).min(largest) });
+    if cap > largest {
         return Err(Failure::usage(format!(
             "`--cap {cap}` is more than {MAX_CAP} over the largest curvature"
         ))

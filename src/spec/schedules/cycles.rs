@@ -8,6 +8,7 @@ use crate::schedule::{
 
 use super::{
     super::{
+        MAX_STEPS,
         cursor::{Cursor, Keys},
         error::Fault,
         scalar,
@@ -39,6 +40,17 @@ impl<'a> Family<'_, 'a> {
         };
         let all = periods.into_iter().map(|(period, at)| ((period, 1.0), at)).collect();
         let all = cross(all, &self.values(&map, "t_mult", mult)?, |(_, own), t_mult| *own = *t_mult);
+        // Of periods that fill a budget the first must not vanish beside the last.
+        let is_flat = |(period, t_mult): &(Period, f64)| match period {
+            Period::Cycles(cycles) => t_mult.powf(*cycles as f64) > MAX_STEPS as f64,
+            Period::First(_) => false,
+        };
+        if let Some((_, at)) = all.iter().find(|(own, _)| is_flat(own)) {
+            let message = format!(
+                "`cycles` and `t_mult` make the last cycle more than {MAX_STEPS} times as long as the first"
+            );
+            return Err(at.fault(message).hint("fewer `cycles`, or a smaller `t_mult`"));
+        }
         Ok(schedules_of(all, |(period, t_mult)| Schedule::Sgdr { period, t_mult }))
     }
 

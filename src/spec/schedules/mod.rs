@@ -148,7 +148,7 @@ impl<'s, 'a> Family<'s, 'a> {
     /// The warm-up that the item has itself.
     fn own_warmup(&self) -> Result<Option<Warmup>, Fault> {
         let entries = self.under.as_ref().and_then(|under| under.entries().ok()).unwrap_or_default();
-        let found = entries.into_iter().find(|(key, _)| *key == "warmup" && self.name != "join");
+        let found = entries.into_iter().find(|(key, _)| *key == "warmup");
         found.map(|(_, at)| warmup(&at)).transpose()
     }
 
@@ -255,9 +255,14 @@ fn bounded<'a>(at: &Cursor<'a>) -> Result<Vec<Cursor<'a>>, Fault> {
 }
 
 /// The pairs of a mapping from shares of the budget to values, such as `{50%: 1, 100%: 0.5}`: shares ascend, and are above
-/// 0 % unless `from_start`.
-fn by_share<'a>(at: &Cursor<'a>, from_start: bool) -> Result<Vec<(f64, Cursor<'a>)>, Fault> {
-    let entries = at.entries()?;
+/// 0 % unless `from_start`. What stands under `beside` is no pair.
+fn by_share<'a>(
+    at: &Cursor<'a>,
+    from_start: bool,
+    beside: Option<&str>,
+) -> Result<Vec<(f64, Cursor<'a>)>, Fault> {
+    let mut entries = at.entries()?;
+    entries.retain(|(key, _)| Some(*key) != beside);
     if entries.is_empty() || entries.len() > MAX_SCHEDULES {
         return Err(at.fault(format!("{} should have 1 to {MAX_SCHEDULES} entries", at.label())));
     }

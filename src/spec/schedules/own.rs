@@ -108,8 +108,8 @@ impl<'a> Family<'_, 'a> {
             Formula::read(&text).map_err(|problem| {
                 let message = format!("`{}` is no formula: {}", printable(&text), printable(&problem));
                 item.fault(message).hint(
-                    "there are `t`, `T`, `z` = t/T, `PI`, + - * / ^, parentheses, and functions such as `cos`, `exp`, `sqrt`, \
-                     `min(a, b)`",
+                    "there are `t`, `T`, `z` = t/T, `pi`, + - * / ^ < >, parentheses, and functions such as `cos`, `exp`, \
+                     `sqrt`, `min(a, b)`",
                 )
             })
         };
@@ -121,7 +121,7 @@ impl<'a> Family<'_, 'a> {
     pub(super) fn join(&self) -> Expanded<'a> {
         let example = "50%: constant, 100%: linear";
         let under = self.under.as_ref().ok_or_else(|| self.needs("its parts", example))?;
-        let shares = by_share(under, false)?;
+        let shares = by_share(under, false, Some("warmup"))?;
         let mut parts = Vec::new();
         for (until, at) in &shares {
             let (peak, schedule) = part(at)?;
@@ -176,7 +176,7 @@ fn part(at: &Cursor<'_>) -> Result<(f64, Schedule), Fault> {
 
 /// `{50%: 1, 100%: 0.5}`: how far each phase goes, and its peak.
 fn phases(at: &Cursor<'_>) -> Result<Vec<(f64, f64)>, Fault> {
-    let shares = by_share(at, false)?;
+    let shares = by_share(at, false, None)?;
     let phases = shares.iter().map(|(until, at)| Ok((*until, factor(at, "above 0", |value| value > 0.0)?)));
     let phases = phases.collect::<Result<_, Fault>>()?;
     reaches_the_end(at, &shares)?;
@@ -185,7 +185,7 @@ fn phases(at: &Cursor<'_>) -> Result<Vec<(f64, f64)>, Fault> {
 
 /// `{0%: 0.1, 10%: 1, 100%: 0}`.
 fn points(at: &Cursor<'_>) -> Result<Vec<(f64, f64)>, Fault> {
-    let shares = by_share(at, true)?;
+    let shares = by_share(at, true, None)?;
     shares.iter().map(|(z, at)| Ok((*z, factor(at, "from 0", |value| value >= 0.0)?))).collect()
 }
 

@@ -22,12 +22,21 @@ impl From<Fault> for Misread {
     }
 }
 
+/// The longest text, in bytes; what may be inside each other in it is bounded with it.
+const MAX_TYPED: usize = 4096;
+
 /// Reads `uba(phi=1)`, `cosine` or `{uba: {phi: [1, 5]}}`; lists stand for several. `parameters` are added to those in the
 /// text, each a name and a value as a spec has it, `1,5` being a list.
 ///
 /// # Errors
 /// What is wrong, in the words of a spec's error.
 pub fn typed(text: &str, parameters: &[(&str, &str)]) -> Result<Vec<Listed>, Misread> {
+    if text.len() > MAX_TYPED {
+        return Err(Misread {
+            message: format!("a schedule of more than {MAX_TYPED} characters"),
+            hint: None,
+        });
+    }
     let mut node = if text.trim_start().starts_with('{') { read(text)? } else { by_name(text.trim())? };
     for (key, value) in parameters {
         let is_list = value.contains(',') && !value.trim_start().starts_with(['[', '{']) && *key != "formula";
@@ -36,7 +45,7 @@ pub fn typed(text: &str, parameters: &[(&str, &str)]) -> Result<Vec<Listed>, Mis
             _ if is_list => read(&format!("[{value}]"))?,
             _ => read(value)?,
         };
-        add(&mut node, key, value);
+        add(&mut node, key, value)?;
     }
     let at = Cursor::below(Segment::Key("schedule".to_owned()), &node);
     let all = expand(&at)?;
@@ -51,7 +60,7 @@ fn read(text: &str) -> Result<Node, Misread> {
 }
 
 /// Puts a parameter under the one name of a schedule.
-fn add(node: &mut Node, key: &str, value: Node) {
+fn add(node: &mut Node, key: &str, value: Node) -> Result<(), Misread> {
     if let Node::Text(name) = node {
         *node = Node::Map(vec![(std::mem::take(name), Node::Map(Vec::new()))]);
     }
@@ -60,7 +69,11 @@ fn add(node: &mut Node, key: &str, value: Node) {
     {
         inner.retain(|(known, _)| known != key);
         inner.push((key.to_owned(), value));
+        return Ok(());
     }
+    let message =
+        format!("`{key}` cannot be added to a schedule that is not written as a name with parameters");
+    Err(Misread { message, hint: Some("write it among the others".to_owned()) })
 }
 
 /// A canonical name as the value that a spec would have.
@@ -88,6 +101,9 @@ fn by_name(text: &str) -> Result<Node, Misread> {
             }
         };
         let value = if key == "formula" { Node::Text(value.to_owned()) } else { value_of(value)? };
+        if parameters.iter().any(|(known, _)| known == key) {
+            return Err(Misread { message: format!("`{key}` is given twice"), hint: None });
+        }
         parameters.push((key.to_owned(), value));
     }
     Ok(Node::Map(vec![(name.to_owned(), Node::Map(parameters))]))

@@ -92,6 +92,7 @@ const ITEMS: &[&str] = &[
     "{expr: {formula: 1 - z^2, warmup: 5%}}",
     "{join: {50%: {constant: {peak: 0.5}}, 100%: {uba: {phi: 2, warmup: 10%}}}}",
     "{cosine: {warmup: 5%}}",
+    "{join: {warmup: 5%, 50%: constant, 100%: linear}}",
     "{linear: {warmup: {share: 5%, shape: exponential, start: 0.1}}}",
     "{uba: {phi: 1, warmup: {share: 5%, shape: cosine}}}",
 ];
@@ -217,6 +218,12 @@ fn formulas_mean_what_they_say() {
         ("min(1, 5*(1 - z))", "wsd"),
         ("(1-z)/(1-z/2)", "rex"),
         ("1e0", "constant"),
+        ("-z + 1", "linear"),
+        ("exp(-z**2)^0 * (1 - z)", "linear"),
+        (
+            "(z <= 0.5) + 0.1 * (z > 0.5)",
+            "{piecewise: {points: {0%: 1, 50.05%: 0.1}, interpolation: constant}}",
+        ),
     ] {
         let (own, other) = (table(&format!("{{expr: '{formula}'}}"), 100).rates, table(schedule, 100).rates);
         for (t, (own, other)) in own.iter().zip(&other).enumerate() {
@@ -226,29 +233,64 @@ fn formulas_mean_what_they_say() {
 }
 
 #[test]
-fn hostile_formulas_are_refused_or_read() {
-    let deep = format!("{}1{}", "(".repeat(499), ")".repeat(499));
-    for formula in [
-        &deep[..],
-        "((((",
-        "1 +",
-        "t t",
-        "{t}",
-        "cos",
-        "PI(",
-        "\u{1b}[31m1",
-        "1/0",
-        "",
-        "(",
-        ")",
-        "x=1",
-        "t;T",
+fn signs_and_powers_bind_as_in_mathematics() {
+    let value = |formula: &str| crate::schedule::Formula::read(formula).unwrap().value(3, 4);
+    // As Python has it, at t = 3, T = 4, z = 0.75.
+    for (formula, expected) in [
+        ("-z^2", -0.5625),
+        ("-z^2 + 1", 0.4375),
+        ("2^3^2", 512.0),
+        ("2^-z", 0.5946035575013605),
+        ("2*-z^2", -1.125),
+        ("-2^2", -4.0),
+        ("(-2)^2", 4.0),
+        ("--z", 0.75),
+        ("+-+z", -0.75),
+        ("8 - 4 - 2", 2.0),
+        ("8 / 4 / 2", 1.0),
+        ("2 - z * 2 ** 2", -1.0),
+        ("exp(-z^2)", 0.569782824730923),
+        ("max(0, min(z, 0.5))", 0.5),
+        ("max(min(z, .5), 0.2) + min(1, 2)", 1.5),
+        ("1.5e1 + 2E-1 + .5 + 3.", 18.7),
+        ("(t < 3) + (t <= 3) + (t > 3) + (t >= 3)", 2.0),
+        ("sign(-3) + sign(0) + abs(-2) + floor(-0.5) + ceil(0.2) + round(2.5)", 3.0),
+        ("ln(e) + log(E) + log2(8) + log10(100) + sqrt(16)", 11.0),
+        ("sin(pi/2) + cos(0) + tan(0) + asin(0) + acos(1) + atan(0) + tanh(0)", 2.0),
     ] {
-        let _ = crate::schedule::Formula::read(formula);
+        let found = value(formula);
+        assert!((found - expected).abs() < 1e-12, "{formula} is {found}, not {expected}");
     }
-    let long = format!("1{}", " + 1".repeat(250));
-    assert!(crate::schedule::Formula::read(&long).unwrap_err().contains("1000"));
-    assert!(crate::schedule::Formula::read(&long[..997]).is_ok());
+}
+
+#[test]
+fn what_is_no_formula_is_refused_where_it_is_wrong() {
+    let deep = |count: usize| format!("{}1{}", "(".repeat(count), ")".repeat(count));
+    let said = |formula: &str| crate::schedule::Formula::read(formula).map(|_| ()).unwrap_err();
+    for (formula, problem) in [
+        ("", "a number, a name or `(` should stand at character 1, where nothing is"),
+        ("1 +", "a number, a name or `(` should stand at character 4, where nothing is"),
+        ("t t", "an operator should stand at character 3, where `t` is"),
+        ("{t}", "a number, a name or `(` should stand at character 1, where `{` is"),
+        ("cos", "`(` after `cos` should stand at character 4, where nothing is"),
+        ("cos(1, 2)", "`)` should stand at character 6, where `,` is"),
+        ("min(1)", "`,` should stand at character 6, where `)` is"),
+        ("(1", "`)` should stand at character 3, where nothing is"),
+        ("pi(", "an operator should stand at character 3, where `(` is"),
+        ("\u{1b}[31m1", "a number, a name or `(` should stand at character 1, where `\\u{1b}` is"),
+        ("2e", "a number should stand at character 1, where `2` is"),
+        ("1..2", "an operator should stand at character 3, where `.` is"),
+        ("x", "`x` means nothing here"),
+        ("é + 1", "`é` means nothing here"),
+        (&deep(101), "more than 100 parts are inside each other"),
+        (&format!("{}1", "-".repeat(101)), "more than 100 parts are inside each other"),
+        (&format!("1{}", "^1".repeat(101)), "more than 100 parts are inside each other"),
+        (&"1 + ".repeat(251), "it is longer than 1000 bytes"),
+    ] {
+        assert_eq!(said(formula), problem, "{formula}");
+    }
+    assert!(crate::schedule::Formula::read(&deep(100)).is_ok());
+    assert!(crate::schedule::Formula::read(&format!("1{}", " + 1".repeat(249))).is_ok());
 }
 
 #[test]
@@ -264,6 +306,11 @@ fn what_is_typed_wrong_is_said_as_in_a_spec() {
     assert_eq!(said("uba(phi=1", &[]), "`uba(phi=1` has no closing parenthesis");
     assert_eq!(said("uba(1)", &[]), "`1` is no parameter");
     assert_eq!(said("join(50%)", &[]), "`50%` is no pair");
+    assert_eq!(said("uba(phi=1,phi=5)", &[]), "`phi` is given twice");
+    assert!(said("{expr: '1-z'}", &[("phi", "5")]).starts_with("`phi` cannot be added"));
+    assert!(said(&"join(100%:".repeat(500), &[]).starts_with("a schedule of more than 4096"));
+    let deep = format!("{}linear{}", "join(100%:".repeat(200), ")".repeat(200));
+    assert!(typed(&deep, &[]).is_ok());
     assert!(said("{uba: [", &[]).starts_with("`{uba: [`: "));
     let several = typed("uba", &[("phi", "1,5")]).unwrap();
     assert_eq!(several.iter().map(ToString::to_string).collect::<Vec<_>>(), ["uba(phi=1)", "uba(phi=5)"]);

@@ -46,17 +46,25 @@ pub fn measure(engine: &Engine, job: &Job, told: &mut dyn FnMut(u32, u32)) -> Re
     let plain = Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
     let job = Job {
         optimizer: Optimizer::Sgd(plain),
-        accumulate: 2,
+        accumulate: 1,
         no_decay: Vec::new(),
         clip_norm: None,
         ema: None,
         ..job.clone()
     };
-    let prepared = prepare(engine, &job)?;
+    let prepared = prepare(engine, &job, 2)?;
+    if prepared.sets.train.indices.len() < 2 * job.batch_size as usize {
+        let message = "`phi: auto` takes two batches, to tell how noisy a gradient is, and there is only one";
+        return Err(Fault::new("training.batch_size", message)
+            .hint("list some φ instead, such as `phi: [0.5, 1, 5]`, or train with smaller batches"));
+    }
     let failed =
         |error: EngineError| Fault::new("model.onnx", format!("its curvature cannot be measured: {error}"));
     let mut slopes = Slopes::new(engine, &prepared, &job).map_err(failed)?;
     let found = slopes.curvature(told).map_err(failed)?;
+    if found.gradient_square == 0.0 {
+        return Err(Fault::new("model.init", "the gradient is zero at the initial weights of seed 0"));
+    }
     if ![found.top, found.low, found.noise, found.gradient_square].iter().all(|value| value.is_finite()) {
         return Err(Fault::new("model.onnx", "the loss at the initial weights of seed 0 is not finite"));
     }

@@ -31,11 +31,11 @@ pub(crate) struct Prepared {
     model_hash: String,
 }
 
-/// Reads and checks all that a job names.
+/// Reads and checks all that a job names; `passes` make a step of its graph.
 ///
 /// # Errors
 /// What is wrong, and which key of the spec says it.
-pub(crate) fn prepare(engine: &Engine, job: &Job) -> Result<Prepared, Fault> {
+pub(crate) fn prepare(engine: &Engine, job: &Job, passes: u32) -> Result<Prepared, Fault> {
     let batch = job.batch_size as usize;
     let (bytes, model) = read_model(job)?;
     let sets = load(&job.data)?;
@@ -54,7 +54,7 @@ pub(crate) fn prepare(engine: &Engine, job: &Job) -> Result<Prepared, Fault> {
         optimizer: job.optimizer,
         no_decay: job.no_decay.clone(),
         clip_norm: job.clip_norm,
-        accumulate: job.accumulate,
+        accumulate: passes,
         ema: job.ema,
         soft_targets: mixup(job).is_some(),
         lowering: Lowering::Cpu,

@@ -101,7 +101,7 @@ impl Trainer {
     /// # Errors
     /// What is wrong, and which key of the spec says it.
     pub fn new(engine: &Engine, job: &Job) -> Result<Self, Fault> {
-        let prepared = prepare(engine, job)?;
+        let prepared = prepare(engine, job, job.accumulate)?;
         let buffers = Buffers::new(engine, &prepared, job.threads).map_err(|error| {
             Fault::new("model.onnx", format!("ONNX Runtime refuses the training graph: {error}"))
         })?;
