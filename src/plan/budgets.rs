@@ -35,6 +35,9 @@ pub(super) fn budgets(
         if steps > MAX_STEPS {
             return Err(PlanError::TooManySteps { budget: name, steps });
         }
+        if let Some(same) = budgets.iter().find(|known: &&Budgeted| known.steps == steps) {
+            return Err(PlanError::Same { budget: same.name.clone(), other: name, steps });
+        }
         budgets.push(Budgeted { name, steps, settled });
     }
     budgets.sort_by_key(|budget| std::cmp::Reverse(budget.steps));

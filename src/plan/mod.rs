@@ -21,6 +21,7 @@ use crate::{
 };
 use budgets::{Budgeted, budgets};
 use key::Beside;
+use settle::Settled;
 
 pub use key::measured_key;
 pub use model::{MAX_WEIGHTS, base_job, weights_bytes};
@@ -45,6 +46,8 @@ pub enum PlanError {
     NotMeasured { at: &'static str, what: &'static str },
     #[error("budget {budget} is less than one step, which takes {step}")]
     LessThanAStep { budget: String, step: String },
+    #[error("budgets {budget} and {other} are the same: {steps} steps")]
+    Same { budget: String, other: String, steps: u64 },
 }
 
 /// What of this machine a plan depends on.
@@ -61,7 +64,7 @@ impl PlanError {
     #[must_use]
     pub fn at(&self) -> &'static str {
         match self {
-            Self::TooManySteps { .. } | Self::LessThanAStep { .. } => "budgets",
+            Self::TooManySteps { .. } | Self::LessThanAStep { .. } | Self::Same { .. } => "budgets",
             Self::NoRate { .. } => "schedules",
             Self::NotMeasured { at, .. } => at,
             Self::TooFewSamples { .. } => "training.accumulate",
@@ -77,6 +80,7 @@ impl PlanError {
                 Some("a rate is a finite number from 0, at every step of every budget".to_owned())
             }
             Self::LessThanAStep { .. } => Some("a larger one trains".to_owned()),
+            Self::Same { .. } => Some("leave one of them out".to_owned()),
             Self::TooFewSamples { .. } => Some("a step takes `batch_size` × `accumulate` samples".to_owned()),
             Self::NoSuchMetric { measured, .. } => {
                 let names: Vec<_> =
@@ -165,7 +169,7 @@ pub fn plan(
             Work::Program(_) => (1, vec![steps]),
         };
         for listed in &spec.schedules {
-            let (shape, choice) = settle::shape(spec, listed, steps, facts)?;
+            let Settled { shape, followed, sentences } = settle::shape(spec, listed, steps, facts)?;
             let mut tables: BTreeMap<u64, Rates> = BTreeMap::new();
             for (settings, task) in settings.iter().zip(&tasks) {
                 let table = compiled(&mut tables, &shape, settings["learning_rate"], budget)?;
@@ -173,7 +177,8 @@ pub fn plan(
                     schedule: listed.to_string(),
                     budget: budget.name.clone(),
                     steps,
-                    settled: budget.settled.iter().cloned().chain(choice.clone()).collect(),
+                    settled: budget.settled.iter().chain(&sentences).cloned().collect(),
+                    followed: followed.clone(),
                     settings: settings.clone(),
                     task: Arc::clone(task),
                     table,

@@ -27,6 +27,8 @@ pub struct Recipe {
     pub steps: u64,
     /// How what the spec leaves open was settled, in sentences: φ, the steps of an hour or of a dollar.
     pub settled: Vec<String>,
+    /// The schedule that is followed, where the spec leaves it open.
+    pub followed: Option<String>,
     /// The other swept parameters, such as `learning_rate`.
     pub settings: BTreeMap<String, f64>,
     pub task: Arc<Task>,

@@ -225,8 +225,31 @@ fn legend(results: &Results) -> String {
         }
         None => {}
     }
+    sentences.extend(followed(results));
     if results.budgets.iter().any(|budget| best(results, budget.steps).is_some()) {
         sentences.push("★ best mean of its budget.".to_owned());
     }
     sentences.join(" ")
+}
+
+/// Which schedule was followed at which budget, where the spec left that open.
+fn followed(results: &Results) -> Vec<String> {
+    let open: Vec<_> = results.rows.iter().filter(|row| row.followed.is_some()).collect();
+    let mut named: Vec<&str> = open.iter().map(|row| row.schedule.as_str()).collect();
+    named.dedup();
+    let sentence = |name: &&str| {
+        let mut budgets: Vec<(&str, Vec<&str>)> = Vec::new();
+        for row in open.iter().filter(|row| row.schedule == *name) {
+            let followed = row.followed.as_deref().unwrap_or_default();
+            match budgets.iter_mut().find(|(known, _)| *known == followed) {
+                Some((_, at)) if at.contains(&row.budget.as_str()) => {}
+                Some((_, at)) => at.push(&row.budget),
+                None => budgets.push((followed, vec![&row.budget])),
+            }
+        }
+        let each = budgets.iter().map(|(followed, at)| format!("{followed} at {}", at.join(", ")));
+        let each: Vec<String> = each.collect();
+        escape(&format!("{name} is {}; `sweep why TRIAL` tells why.", each.join(" and ")))
+    };
+    named.iter().map(sentence).collect()
 }

@@ -1,7 +1,7 @@
 //! Trials → one row per schedule and budget: the statistics that every format shows.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -52,6 +52,9 @@ pub struct ResultRow {
     /// Mean generalisation gap of the finished seeds: how much better the metric is on training samples.
     pub gap: Option<f64>,
     pub settings: BTreeMap<String, f64>,
+    /// The schedule that was followed, where the spec left that open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub followed: Option<String>,
     pub diverged: usize,
     pub failed: usize,
     /// Without a result yet.
@@ -118,7 +121,14 @@ impl Results {
         }
         let mut cells: BTreeMap<(usize, u64, usize), Vec<&Outcome>> = BTreeMap::new();
         for (place, group) in groups {
-            cells.entry(place).or_default().extend(group);
+            let cell = cells.entry(place).or_default();
+            // Budgets of as many steps have the same trials, which are seeds once.
+            let is_merged = !cell.is_empty();
+            cell.extend(group);
+            if is_merged {
+                let mut seen = HashSet::new();
+                cell.retain(|outcome| seen.insert(outcome.trial));
+            }
         }
         let chosen_by = sweep.selection_metric.clone().filter(|_| settings.0.len() > 1);
         let mut chosen: Vec<(usize, u64, Rank, &[&Outcome])> = Vec::new();
@@ -187,7 +197,7 @@ impl ResultRow {
         let seconds: Vec<f64> = done(cell).filter_map(|outcome| outcome.device_seconds).collect();
         let interval = cost::t_interval(&values).filter(|_| values.len() >= MIN_SEEDS);
         let (diverged, failed) = (count(cell, TrialStatus::Diverged), count(cell, TrialStatus::Failed));
-        let Cell { schedule, budget, steps, settings } = (*cell[0].cell).clone();
+        let Cell { schedule, budget, steps, settings, followed } = (*cell[0].cell).clone();
         Self {
             schedule,
             budget,
@@ -198,6 +208,7 @@ impl ResultRow {
             high: interval.map(|interval| interval.high),
             gap: cost::mean(&gaps),
             settings,
+            followed,
             diverged,
             failed,
             missing: cell.len() - values.len() - diverged - failed,

@@ -72,6 +72,8 @@ pub struct Cell {
     pub budget: String,
     pub steps: u64,
     pub settings: BTreeMap<String, f64>,
+    /// The schedule that was followed, such as `uba(phi=0.5)`, where the spec left that open.
+    pub followed: Option<String>,
 }
 
 /// One trial in one place of a sweep, with what came of it so far.
@@ -178,14 +180,15 @@ impl Reader {
     }
 
     fn cells(&self, sweep: SweepId) -> Result<HashMap<i64, Arc<Cell>>, StoreError> {
-        let sql = "SELECT id, schedule, budget, steps, settings FROM cell WHERE sweep = ?1";
+        let sql = "SELECT id, schedule, budget, steps, settings, followed FROM cell WHERE sweep = ?1";
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([sweep])?;
         let mut cells = HashMap::new();
         while let Some(row) = rows.next()? {
             let settings = serde_json::from_str(&row.get::<_, String>(4)?)?;
             let (schedule, budget, steps) = (row.get(1)?, row.get(2)?, natural(row, 3)?);
-            cells.insert(row.get(0)?, Arc::new(Cell { schedule, budget, steps, settings }));
+            let followed = row.get(5)?;
+            cells.insert(row.get(0)?, Arc::new(Cell { schedule, budget, steps, settings, followed }));
         }
         Ok(cells)
     }

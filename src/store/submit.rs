@@ -72,11 +72,14 @@ pub struct Submission {
     pub trials: Vec<(TrialId, TrialStatus)>,
 }
 
+/// How a cell was settled, JSON, and the schedule that is followed in it.
+type Settled = (Option<String>, Option<String>);
+
 /// What a sweep's places refer to, and the places in the plan's order: trial, and index of the cell.
 #[derive(Default)]
 struct Places {
     /// With how each was settled, which does not tell them apart.
-    cells: HashMap<CellRow, (usize, Option<String>)>,
+    cells: HashMap<CellRow, (usize, Settled)>,
     trials: Vec<(TrialId, usize)>,
 }
 
@@ -165,14 +168,15 @@ impl Places {
             true => None,
             false => Some(serde_json::to_string(&recipe.settled)?),
         };
-        Ok(self.cells.entry(row).or_insert((next, settled)).0)
+        let followed = recipe.followed.clone();
+        Ok(self.cells.entry(row).or_insert((next, (settled, followed))).0)
     }
 
     /// The cells by their index.
-    fn cells(&self) -> Vec<(&CellRow, Option<&str>)> {
+    fn cells(&self) -> Vec<(&CellRow, &Settled)> {
         let mut cells: Vec<_> = self.cells.iter().collect();
         cells.sort_unstable_by_key(|(_, (index, _))| *index);
-        cells.into_iter().map(|(row, (_, settled))| (row, settled.as_deref())).collect()
+        cells.into_iter().map(|(row, (_, settled))| (row, settled)).collect()
     }
 }
 
@@ -262,10 +266,12 @@ fn insert(
     )?;
     let id = transaction.last_insert_rowid();
     let mut cells = Vec::with_capacity(places.cells.len());
-    let mut cell = transaction
-        .prepare("INSERT INTO cell (sweep, schedule, budget, steps, settings, settled) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-    for ((schedule, budget, steps, settings), settled) in places.cells() {
-        cells.push(cell.insert(params![id, schedule, budget, steps, settings, settled])?);
+    let mut cell = transaction.prepare(
+        "INSERT INTO cell (sweep, schedule, budget, steps, settings, settled, followed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for ((schedule, budget, steps, settings), (settled, followed)) in places.cells() {
+        cells.push(cell.insert(params![id, schedule, budget, steps, settings, settled, followed])?);
     }
     let mut place = transaction
         .prepare("INSERT INTO sweep_trial (sweep, ordinal, trial, cell) VALUES (?1, ?2, ?3, ?4)")?;

@@ -1,6 +1,12 @@
 //! The statistics, against numbers worked out by hand.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use sweep::{
     cost::{covered, median, t_interval},
@@ -28,13 +34,16 @@ pub(crate) fn sweep(selection: Option<&str>, maximize: bool) -> SweepRow {
 
 /// A finished trial: schedule, steps, learning rate, value, value to choose by.
 pub(crate) fn outcome(schedule: &str, steps: u64, rate: f64, value: f64, selection: f64) -> Outcome {
+    // No two are the same trial.
+    static NUMBER: AtomicI64 = AtomicI64::new(1);
     Outcome {
-        trial: 1,
+        trial: NUMBER.fetch_add(1, Ordering::Relaxed),
         cell: Arc::new(Cell {
             schedule: schedule.to_owned(),
             budget: format!("{}%", steps / 10),
             steps,
             settings: BTreeMap::from([("learning_rate".to_owned(), rate)]),
+            followed: None,
         }),
         end: Some(TrialStatus::Done),
         value: Some(value),
@@ -168,4 +177,37 @@ fn the_json_is_as_promised() {
             r#""diverged":1,"failed":0,"missing":0,"seconds":2.0}]}"#,
         )
     );
+}
+
+#[test]
+fn trials_that_two_budgets_share_are_seeds_once() {
+    let seeds: Vec<Outcome> =
+        [0.8, 0.9, 0.85].iter().map(|value| outcome("cosine", 440, 0.1, *value, 0.0)).collect();
+    // Once more under the name that the same number of steps has elsewhere in the spec.
+    let again = seeds.iter().map(|outcome| {
+        let cell = Cell { budget: "440 steps".to_owned(), ..(*outcome.cell).clone() };
+        Outcome { cell: Arc::new(cell), ..outcome.clone() }
+    });
+    let all: Vec<Outcome> = seeds.iter().cloned().chain(again).collect();
+    let results = Results::new(&sweep(None, true), &all);
+    assert_eq!((results.rows.len(), results.rows[0].seeds), (1, 3));
+}
+
+#[test]
+fn what_was_followed_is_told_under_the_table() {
+    let mut all = Vec::new();
+    for (steps, phi) in [(100, "0.25"), (500, "0.25"), (1000, "2")] {
+        let mut one = outcome("uba(phi=auto)", steps, 0.1, 0.5, 0.0);
+        let cell = Cell { followed: Some(format!("uba(phi={phi})")), ..(*one.cell).clone() };
+        one.cell = Arc::new(cell);
+        all.push(one);
+    }
+    let results = Results::new(&sweep(None, true), &all);
+    let totals = Totals::new(&sweep(None, true), &[]);
+    let text =
+        sweep::report::matrix(&results, &totals, sweep::report::Look { width: 200, ..Default::default() });
+    let said =
+        "uba(phi=auto) is uba(phi=0.25) at 10%, 50% and uba(phi=2) at 100%; `sweep why TRIAL` tells why.";
+    assert!(text.contains(said), "{text}");
+    assert_eq!(serde_json::to_value(&results).unwrap()["rows"][0]["followed"], "uba(phi=0.25)");
 }

@@ -62,6 +62,7 @@ pub(crate) fn trial(schedule: &str, steps: u64, rate: f64, seed: u64) -> Planned
             budget: format!("{}%", steps / 10),
             steps,
             settled: vec![],
+            followed: None,
             settings: BTreeMap::from([("learning_rate".to_owned(), rate)]),
             task: Arc::new(Task::Train(job())),
             table: Table { rates: vec![rate as f32; steps as usize], momenta: None }.into(),

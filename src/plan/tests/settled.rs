@@ -44,9 +44,19 @@ fn phi_is_one_of_the_grid_for_each_budget() {
     assert!(found[0] > found[2], "a long budget decays earlier: {found:?}");
     assert!(plan.trials.iter().all(|trial| trial.schedule == "uba(phi=auto)"));
     for trial in &plan.trials {
-        let [words] = &trial.settled[..] else { panic!("{:?}", trial.settled) };
-        assert!(words.contains(&format!("problem of {} steps", trial.steps)), "{words}");
-        assert!(words.contains("condition number 1.000e2") && words.contains("noise 1.00e-3"), "{words}");
+        let [chosen, measured] = &trial.settled[..] else { panic!("{:?}", trial.settled) };
+        assert!(chosen.contains(&format!("problem of {} steps", trial.steps)), "{chosen}");
+        let phi =
+            trial.followed.as_ref().unwrap().strip_prefix("uba(phi=").unwrap().strip_suffix(')').unwrap();
+        assert!(
+            chosen.starts_with(&format!("phi = {phi}: ")) && chosen.contains(&format!("{phi} ×1.000")),
+            "{chosen}"
+        );
+        assert_eq!(chosen.contains("smallest of the list"), phi == "0.25", "{chosen}");
+        assert!(
+            measured.contains("condition number 1.000e2") && measured.contains("noise 1.00e-3"),
+            "{measured}"
+        );
     }
 }
 
@@ -59,12 +69,12 @@ fn a_chosen_phi_is_the_same_trial_as_a_given_one() {
         &facts(),
     );
     assert_eq!(plan.trials[0].key, given.trials[0].key);
-    assert!(given.trials[0].settled.is_empty());
+    assert!(given.trials[0].settled.is_empty() && given.trials[0].followed.is_none());
 }
 
 #[test]
 fn noise_is_that_of_a_step_and_warm_up_is_left_out() {
-    let words = |plan: Plan| plan.trials[0].settled[0].clone();
+    let words = |plan: Plan| plan.trials[0].settled.concat();
     let passes = planned(
         |spec| {
             spec.replace("[cosine]", "[{uba: {phi: auto}}]")
@@ -122,4 +132,21 @@ fn time_and_money_are_whole_steps_that_fit() {
     assert!(settled("100 steps").is_empty());
     assert!(settled("1 s")[0].starts_with("1 s are 90 steps, at 11.000 ms each"), "{:?}", settled("1 s"));
     assert!(settled("$0.01")[0].contains("$3.6 an hour for the machine, of which a worker takes 0.500"));
+}
+
+#[test]
+fn budgets_of_as_many_steps_are_refused() {
+    let refused = |budgets: &str, facts: &Facts| {
+        let text = format!("{SPEC}budgets: [{budgets}]\n");
+        let spec = crate::spec::parse(&text, Path::new("s.yaml")).unwrap();
+        let error = check(&spec, &text, facts, 0.5).unwrap_err();
+        (error.at(), error.to_string())
+    };
+    let same = |budgets: &str, steps: u64| {
+        let (left, right) = budgets.split_once(", ").unwrap();
+        ("budgets", format!("budgets {left} and {right} are the same: {steps} steps"))
+    };
+    assert_eq!(refused("25%, 62 steps", &facts()), same("25%, 62 steps", 62));
+    let timed = measured(None, Some(0.01));
+    assert_eq!(refused("0.1 s, 0.1001 s", &timed), same("0.1 s, 0.1001 s", 10));
 }

@@ -20,8 +20,8 @@ pub const FUNCTIONS: [(&str, Function); 20] = [
     ("floor", Function::One(f64::floor)),
     ("ceil", Function::One(f64::ceil)),
     ("round", Function::One(f64::round_ties_even)),
-    ("min", Function::Two(f64::min)),
-    ("max", Function::Two(f64::max)),
+    ("min", Function::Two(min)),
+    ("max", Function::Two(max)),
 ];
 
 /// A function by how many arguments it takes.
@@ -237,6 +237,21 @@ impl Reader<'_> {
         }
         <[Node; N]>::try_from(all).map_err(|_| "it has too few arguments".to_owned())
     }
+}
+
+/// What is not a number stays so, where `f64::min` would hide it.
+fn min(a: f64, b: f64) -> f64 {
+    if a.is_nan() {
+        a
+    } else if b < a || b.is_nan() {
+        b
+    } else {
+        a
+    }
+}
+
+fn max(a: f64, b: f64) -> f64 {
+    -min(-a, -b)
 }
 
 fn sign(value: f64) -> f64 {

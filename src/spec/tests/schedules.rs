@@ -195,14 +195,16 @@ fn a_warm_up_of_its_own_replaces_the_trainings() {
 
 #[test]
 fn a_formula_without_a_rate_is_found_with_its_step() {
-    let flaw = |item| {
+    let flaw = |item: &str| {
         let shape = Shape { schedule: one(item), warmup: Warmup::NONE, eta_min: 0.0 };
         shape.table(1.0, 10).map_err(|flaw| (flaw.step, flaw.rate))
     };
     let found = flaw("{expr: 0.5 - z}").unwrap_err();
     assert!(found.0 == 6 && (found.1 + 0.1).abs() < 1e-15, "{found:?}");
     assert_eq!(flaw("{expr: 1 / (5 - t)}").unwrap_err(), (5, f64::INFINITY));
-    assert!(flaw("{expr: ln(0 - 1)}").unwrap_err().1.is_nan());
+    for hidden in ["ln(0 - 1)", "max(0, ln(0 - 1))", "min(ln(0 - 1), 1)"] {
+        assert!(flaw(&format!("{{expr: '{hidden}'}}")).unwrap_err().1.is_nan(), "{hidden}");
+    }
     assert_eq!(flaw("{expr: 1e39}").unwrap_err().0, 0, "32 bits do not hold it");
     assert_eq!(flaw("{expr: 1}").unwrap().rates, [1.0; 10]);
 }
