@@ -39,7 +39,7 @@ pub enum PlanError {
     #[error("this model is not measured by `{metric}`")]
     NoSuchMetric { metric: Metric, measured: Vec<String> },
     /// A formula has no rate somewhere.
-    #[error("`{schedule}` gives the rate {} at step {} of {steps}, budget {budget}", flaw.rate, flaw.step)]
+    #[error("`{schedule}` gives the rate {:.3e} at step {} of {steps}, budget {budget}", flaw.rate, flaw.step)]
     NoRate { schedule: String, budget: String, steps: u64, flaw: Flaw },
     /// What was to be measured on this machine was not.
     #[error("{what} was not measured")]
@@ -77,7 +77,7 @@ impl PlanError {
         match self {
             Self::TooManySteps { .. } | Self::NotMeasured { .. } => None,
             Self::NoRate { .. } => {
-                Some("a rate is a finite number from 0, at every step of every budget".to_owned())
+                Some("a rate is a number from 0 that 32 bits hold, at every step of every budget".to_owned())
             }
             Self::LessThanAStep { .. } => Some("a larger one trains".to_owned()),
             Self::Same { .. } => Some("leave one of them out".to_owned()),

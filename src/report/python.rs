@@ -5,23 +5,38 @@
 #[must_use]
 pub fn pytorch(about: &str, bytes: &[u8], moves: bool) -> String {
     let (about, columns) = (quoted(about), if moves { 2 } else { 1 });
-    let momentum = if moves {
-        "\n\n\ndef momentum(step):\n    \"\"\"What group['momentum'], or betas[0] of Adam, should be at this step.\"\"\"\n    \
-         return TABLE[min(step, STEPS - 1) * COLUMNS + 1]"
-    } else {
-        ""
-    };
+    let (momentum, scheduler) = if moves { (MOMENTUM, "Scheduler") } else { ("", "LambdaLR") };
     format!(
         "\"\"\"Learning rates: {about}. Written by `sweep schedule export`.\"\"\"\n\n{}\n\n\
          from torch.optim.lr_scheduler import LambdaLR\n\n\n\
          def learning_rate(step):\n    \"\"\"The rate of step 0, 1, ...; after the last step that one's.\"\"\"\n    \
-         return TABLE[min(step, STEPS - 1) * COLUMNS]{momentum}\n\n\n\
-         def make_scheduler(optimizer):\n    \"\"\"Call its `step()` after every step of the optimizer, whose own rate is replaced.\"\"\"\n    \
+         return TABLE[min(step, STEPS - 1) * COLUMNS]\n{momentum}\n\n\
+         def make_scheduler(optimizer):\n    \"\"\"Call its `step()` after every step of the optimizer, whose own rates are replaced.\"\"\"\n    \
          for group in optimizer.param_groups:\n        group[\"lr\"] = group[\"initial_lr\"] = 1.0\n    \
-         return LambdaLR(optimizer, learning_rate)\n",
+         return {scheduler}(optimizer, learning_rate)\n",
         table(bytes, columns)
     )
 }
+
+/// Moves SGD's momentum, or β₁ of Adam and its like, with the rate.
+const MOMENTUM: &str = r#"
+
+def momentum(step):
+    """The momentum of step 0, 1, ..., or beta1; after the last step that one's."""
+    return TABLE[min(step, STEPS - 1) * COLUMNS + 1]
+
+
+class Scheduler(LambdaLR):
+    """Moves the momentum, or beta1, as well."""
+
+    def step(self, *arguments):
+        super().step(*arguments)
+        for group in self.optimizer.param_groups:
+            if "betas" in group:
+                group["betas"] = (momentum(self.last_epoch), *group["betas"][1:])
+            elif "momentum" in group:
+                group["momentum"] = momentum(self.last_epoch)
+"#;
 
 /// A file with `schedule(step)`, an optax schedule that may be compiled.
 #[must_use]

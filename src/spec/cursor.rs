@@ -2,7 +2,7 @@
 //! with its place.
 
 use super::{
-    error::{Fault, Segment, listed, nearest, printable, spell, suggest},
+    error::{Fault, Segment, elsewhere, listed, nearest, printable, spell, suggest},
     yaml::Node,
 };
 
@@ -182,6 +182,10 @@ impl<'a> Cursor<'a> {
             }
             Node::Map(entries) => {
                 let hint = match entries.get(1) {
+                    // A comma in flow style ends what was meant as one text.
+                    Some(_) if entries[0].0 == "expr" => {
+                        "quote the formula, such as `expr: \"min(1, 2*(1 - z))\"`".to_owned()
+                    }
                     Some((second, _)) => {
                         format!("indent `{}` further, or give it an item of its own", printable(second))
                     }
@@ -227,9 +231,14 @@ impl<'a> Cursor<'a> {
             let hint = format!("supported: {}", listed(known));
             return self.fault(format!("`{word}` in `{about}` is not supported yet")).hint(hint);
         }
-        let hint = match nearest(word, known.iter().chain(later).copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("supported: {}", listed(known)),
+        let near = nearest(word.split('(').next().unwrap_or(word), known.iter().chain(later).copied());
+        let hint = match (elsewhere(word, known), near) {
+            (Some(meant), _) => format!("did you mean {meant}?"),
+            (None, Some(near)) if word.contains('(') => {
+                format!("here parameters stand under the name, such as `{near}: {{…}}`")
+            }
+            (None, Some(near)) => format!("did you mean `{near}`?"),
+            (None, None) => format!("supported: {}", listed(known)),
         };
         self.fault(format!("unknown `{}` in `{about}`", printable(word))).hint(hint)
     }

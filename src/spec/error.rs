@@ -148,19 +148,43 @@ pub(super) fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>
 }
 
 /// Names from elsewhere: as typed, a key that there must be for this to be meant, what is meant.
-const ELSEWHERE: [(&str, Option<&str>, &str); 4] = [
+const ELSEWHERE: [(&str, Option<&str>, &str); 22] = [
     ("betas", Some("beta2"), "`beta1` and `beta2`"),
     ("eps", Some("epsilon"), "`epsilon`"),
     ("lr", None, "`parameters.learning_rate`"),
     ("learning_rate", None, "`parameters.learning_rate`"),
+    ("warmup", Some("schedules"), "`training.warmup`"),
+    ("eta_min", Some("warmup"), "`training.eta_min`"),
+    ("peak", Some("warmup"), "`parameters.learning_rate`"),
+    ("pct_start", Some("anneal"), "`up`"),
+    ("div_factor", Some("anneal"), "`start`"),
+    ("final_div_factor", Some("anneal"), "`end`"),
+    ("step_size_up", Some("up"), "`up`"),
+    ("step_size_down", Some("down"), "`down`"),
+    ("step_size", Some("every"), "`every`"),
+    ("T_0", Some("period"), "`period`"),
+    ("T_mult", Some("t_mult"), "`t_mult`"),
+    // Schedules by other names.
+    ("CosineAnnealingWarmRestarts", Some("sgdr"), "`sgdr`"),
+    ("CosineAnnealingLR", Some("sgdr"), "`cosine`"),
+    ("MultiStepLR", Some("sgdr"), "`step`"),
+    ("StepLR", Some("sgdr"), "`step: {every: 30%}`"),
+    ("noam", Some("sgdr"), "`inverse_sqrt`"),
+    ("trapezoidal", Some("sgdr"), "`wsd`"),
+    ("warmup_stable_decay", Some("sgdr"), "`wsd`"),
 ];
+
+/// What a name from elsewhere means here.
+pub(super) fn elsewhere(typed: &str, candidates: &[&str]) -> Option<&'static str> {
+    let is_meant = |(name, key, _): &&(&str, Option<&str>, &str)| {
+        *name == typed && key.is_none_or(|key| candidates.contains(&key))
+    };
+    ELSEWHERE.iter().find(is_meant).map(|(_, _, meant)| *meant)
+}
 
 /// "did you mean" where something is near, otherwise all there is.
 pub(super) fn suggest(typed: &str, what: &str, candidates: &[&str]) -> String {
-    let meant = |(name, key, _): &&(&str, Option<&str>, &str)| {
-        *name == typed && key.is_none_or(|key| candidates.contains(&key))
-    };
-    if let Some((_, _, meant)) = ELSEWHERE.iter().find(meant) {
+    if let Some(meant) = elsewhere(typed, candidates) {
         return format!("did you mean {meant}?");
     }
     match nearest(typed, candidates.iter().copied()) {

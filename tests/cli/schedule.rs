@@ -166,10 +166,13 @@ fn what_is_typed_wrong_is_told_once() {
         (&["show", "uba", "--phi", "1,2"], "`uba` with these parameters is 2 schedules"),
         (&["show", "uba(phi=auto)"], "`phi: auto` is chosen for a model and a budget"),
         (&["compare", "uba", "cosine", "--phi", "1"], "whose is `--phi`, with several schedules?"),
-        (&["export", "expr", "--formula", "0.5 - z"], "`expr(0.5 - z)` gives the rate -0.001"),
+        (&["export", "expr", "--formula", "0.5 - z"], "`expr(0.5 - z)` gives the rate -1.000e-3"),
         (&["export", "cosine", "--format", "pytorch", "--steps", "100001"], "more than 100000 steps"),
-        (&["show", "cosine", "--steps", "0"], "0 is not in 1..=100000000"),
-        (&["show", "cosine", "--warmup", "100%"], "a share of the budget from 0% and below 100%"),
+        (&["show", "cosine", "--steps", "0"], "a whole number of steps from 1 to 100000000"),
+        (
+            &["show", "cosine", "--warmup", "100%"],
+            "`--warmup` should be a share of the budget from 0% and below 100%",
+        ),
         (&["solve", "--condition", "0.5"], "a number from 1 to 1e9"),
         (&["solve", "--low", "2", "--high", "1"], "`--low 2` is above `--high 1`"),
     ] {

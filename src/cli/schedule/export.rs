@@ -23,9 +23,9 @@ pub(super) struct Args {
     schedule: String,
     #[command(flatten)]
     around: Around,
-    /// How the table is written
-    #[arg(long, value_enum, default_value = "csv")]
-    format: Kind,
+    /// How the table is written; unless given as the file's name says, else as CSV
+    #[arg(long, value_enum)]
+    format: Option<Kind>,
     /// The file, over one that is there, instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -43,7 +43,7 @@ enum Kind {
     F32,
     /// A Python file with a PyTorch `LambdaLR` that follows the table
     Pytorch,
-    /// A Python file with an optax schedule that follows the table
+    /// A Python file with an optax schedule that follows the table; the momentum is not in it
     Optax,
 }
 
@@ -52,17 +52,20 @@ const MAX_SNIPPET: usize = 100_000;
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     patience(args.around.steps);
+    let kind = kind(args)?;
     let curve = curve_of(&args.schedule, &args.around)?;
-    if matches!(args.format, Kind::Pytorch | Kind::Optax) && curve.table.rates.len() > MAX_SNIPPET {
+    if matches!(kind, Kind::Pytorch | Kind::Optax) && curve.table.rates.len() > MAX_SNIPPET {
         return Err(Failure::usage(format!(
             "a table of more than {MAX_SNIPPET} steps is too long for a Python file"
         ))
         .hint("`--format npy` writes it for `numpy.load`"));
     }
     let written = match &args.output {
-        Some(path) => File::create(path).and_then(|file| write(&mut BufWriter::new(file), args, &curve)),
+        Some(path) => {
+            File::create(path).and_then(|file| write(&mut BufWriter::new(file), kind, args, &curve))
+        }
         None if global.output_mode == OutputMode::Quiet => Ok(()),
-        None => match write(&mut BufWriter::new(io::stdout().lock()), args, &curve) {
+        None => match write(&mut BufWriter::new(io::stdout().lock()), kind, args, &curve) {
             // A reader that has seen enough is no failure.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             written => written,
@@ -77,10 +80,24 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(output: &mut impl Write, args: &Args, curve: &Curve) -> io::Result<()> {
+/// As asked, or as the file is called.
+fn kind(args: &Args) -> Result<Kind, Failure> {
+    let extension = args.output.as_ref().and_then(|path| path.extension()).and_then(|name| name.to_str());
+    match (args.format, extension) {
+        (Some(kind), _) => Ok(kind),
+        (None, Some("npy")) => Ok(Kind::Npy),
+        (None, Some("json")) => Ok(Kind::Json),
+        (None, Some("f32")) => Ok(Kind::F32),
+        (None, Some("csv") | None) => Ok(Kind::Csv),
+        (None, Some(other)) => Err(Failure::usage(format!("what is a file called `.{other}` to hold?"))
+            .hint("say `--format csv`, `json`, `npy`, `f32`, `pytorch` or `optax`")),
+    }
+}
+
+fn write(output: &mut impl Write, kind: Kind, args: &Args, curve: &Curve) -> io::Result<()> {
     let table = &curve.table;
     let about = format!("{}, {}", curve.name, args.around.words());
-    match args.format {
+    match kind {
         Kind::Csv => csv(output, table)?,
         Kind::Json => json(output, table)?,
         Kind::Npy => {

@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(super) struct Around {
     /// Steps of the budget
-    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_STEPS))]
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = steps)]
     pub(super) steps: u64,
     /// The peak rate
     #[arg(long, default_value_t = 1.0, value_name = "RATE", value_parser = positive)]
@@ -34,51 +34,51 @@ pub(super) struct Around {
 #[derive(Debug, Clone, Default)]
 struct Parameters(Vec<(String, String)>);
 
-/// As specs spell them but for the hyphens; `warmup` is an option of its own.
-const PARAMETERS: [&str; 32] = [
-    "phi",
-    "phases",
-    "power",
-    "beta",
-    "decay",
-    "shape",
-    "end-ratio",
-    "milestones",
-    "every",
-    "gamma",
-    "period",
-    "cycles",
-    "t-mult",
-    "mode",
-    "base",
-    "up",
-    "down",
-    "start",
-    "end",
-    "anneal",
-    "three-phase",
-    "momentum",
-    "timescale",
-    "a",
-    "b",
-    "points",
-    "interpolation",
-    "formula",
-    "condition",
-    "noise",
-    "cap",
-    "horizon",
+/// As specs spell them but for the hyphens, each with whose it is; `warmup` is an option of its own.
+const PARAMETERS: [(&str, &str); 32] = [
+    ("phi", "uba: the shape, above 0; larger decays earlier"),
+    ("phases", "uba: how far each phase goes and its peak, such as `50%:1/100%:0.5`"),
+    ("power", "polynomial: of 1 − z"),
+    ("beta", "rex: 0.5 unless given"),
+    ("decay", "wsd: the share that decays, 20%"),
+    ("shape", "wsd: linear, sqrt, square, cosine or exponential"),
+    ("end-ratio", "exponential, wsd: the factor at the end"),
+    ("milestones", "step: where the rate drops, such as `50%/75%`"),
+    ("every", "step: how far apart drops are"),
+    ("gamma", "step, exponential, cyclical: the factor of each drop or step"),
+    ("period", "sgdr: the first cycle, such as `10%`"),
+    ("cycles", "sgdr: how many fill the budget"),
+    ("t-mult", "sgdr: how much longer each cycle is than the one before"),
+    ("mode", "cyclical: triangular, triangular2 or exp_range"),
+    ("base", "cyclical: the lowest factor"),
+    ("up", "cyclical, one_cycle: how long the rate climbs"),
+    ("down", "cyclical: how long it falls"),
+    ("start", "one_cycle: the peak over the first rate"),
+    ("end", "one_cycle: the first rate over the last"),
+    ("anneal", "one_cycle: cosine or linear"),
+    ("three-phase", "one_cycle: true or false"),
+    ("momentum", "one_cycle: at the peak and elsewhere, `0.85,0.95`, or none; robust: heavy-ball"),
+    ("timescale", "inverse_sqrt: steps before it falls"),
+    ("a", "power: a rate"),
+    ("b", "power: an exponent below 0"),
+    ("points", "piecewise: such as `0%:0.1/10%:1/100%:0`"),
+    ("interpolation", "piecewise: linear, cosine or constant"),
+    ("formula", "expr: such as `(1 - z)^2`"),
+    ("condition", "robust: largest over smallest curvature"),
+    ("noise", "robust: variance of the gradient's noise"),
+    ("cap", "robust: the largest rate, over 1/curvature"),
+    ("horizon", "robust: steps that are solved for"),
 ];
 
 impl clap::Args for Parameters {
     fn augment_args(command: Command) -> Command {
-        PARAMETERS.iter().fold(command, |command, name| {
+        PARAMETERS.iter().fold(command, |command, (name, help)| {
             let option = Arg::new(*name)
                 .long(*name)
                 .value_name("VALUE")
                 .allow_hyphen_values(true)
                 .help_heading("Parameters of schedules")
-                .help("As in a spec; `sweep schedule list` says whose it is")
+                .help(*help)
                 .hide_short_help(*name != "phi");
             command.arg(option)
         })
@@ -91,7 +91,9 @@ impl clap::Args for Parameters {
 
 impl FromArgMatches for Parameters {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let given = |name: &&str| Some((name.replace('-', "_"), matches.get_one::<String>(name)?.clone()));
+        let given = |(name, _): &(&str, &str)| {
+            Some((name.replace('-', "_"), matches.get_one::<String>(name)?.clone()))
+        };
         Ok(Self(PARAMETERS.iter().filter_map(given).collect()))
     }
 
@@ -165,8 +167,8 @@ fn curve(listed: Listed, around: &Around, warmup: Warmup) -> Result<Curve, Failu
     }
     let shape = Shape { schedule, warmup, eta_min: around.eta_min };
     let table = shape.table(around.peak, around.steps).map_err(|flaw| {
-        Failure::usage(format!("`{name}` gives the rate {} at step {}", flaw.rate, flaw.step))
-            .hint("a rate is a finite number from 0, at every step")
+        Failure::usage(format!("`{name}` gives the rate {:.3e} at step {}", flaw.rate, flaw.step))
+            .hint("a rate is a number from 0 that 32 bits hold, at every step")
     })?;
     Ok(Curve { name, table })
 }
@@ -175,7 +177,11 @@ impl Around {
     fn warmup(&self) -> Result<Warmup, Failure> {
         let Some(text) = &self.warmup else { return Ok(Warmup::NONE) };
         // As a schedule's own, so that it is read and refused as in a spec.
-        match spec::typed("constant", &[("warmup", text)]).map_err(misread)?.pop() {
+        let wrong = |found: Misread| {
+            let message = found.message.replace("schedule.constant.warmup", "--warmup");
+            misread(Misread { message, ..found })
+        };
+        match spec::typed("constant", &[("warmup", text)]).map_err(wrong)?.pop() {
             Some(Listed::Given(Schedule::Warm { warmup, .. })) => Ok(warmup),
             _ => Ok(Warmup::NONE),
         }
@@ -268,6 +274,13 @@ pub(super) fn patience(steps: u64) {
     if steps > 5_000_000 && std::io::stderr().is_terminal() {
         say(&format!("computing {steps} steps …"));
     }
+}
+
+/// `1000`, `1_000` and `1e3`.
+fn steps(text: &str) -> Result<u64, String> {
+    let number: Option<f64> = text.replace('_', "").parse().ok();
+    let whole = number.filter(|number| number.fract() == 0.0 && (1.0..=MAX_STEPS as f64).contains(number));
+    whole.map(|steps| steps as u64).ok_or_else(|| format!("a whole number of steps from 1 to {MAX_STEPS}"))
 }
 
 pub(super) fn positive(text: &str) -> Result<f64, String> {

@@ -27,7 +27,7 @@ pub(super) struct Args {
     /// The largest
     #[arg(long, value_name = "CURVATURE", value_parser = positive, requires = "low")]
     high: Option<f64>,
-    /// Steps of the horizon
+    /// Steps of the horizon, at most 200; `robust:` in a spec stretches the solution over any budget
     #[arg(long, default_value_t = 30, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_STEPS as u64))]
     steps: u64,
     /// Variance σ² of the gradient's noise; the squared distance to the minimum is 1 at first
@@ -62,7 +62,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     match (global.output_mode, format(global, args.format)) {
         (OutputMode::Quiet, _) => {}
         (_, Format::Json) => print(&format!("{:#}\n", as_json(&problem, &solution, &nearest, &fared)))?,
-        (_, Format::Table) => print(&as_text(&problem, &fared, global))?,
+        (_, Format::Table) => print(&as_text(&problem, &nearest, &fared, global))?,
         (_, format) => print(&report::render(&table(&fared), format, screen(global)))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -130,12 +130,14 @@ fn table(fared: &[Fared]) -> Table {
     let optimum = fared.first().map_or(f64::NAN, |best| best.worst);
     for Fared { name, peak, worst, .. } in fared {
         let digits = |value: f64| json!(format!("{value:.3e}").parse::<f64>().unwrap_or(value));
-        table.rows.push(vec![json!(name), digits(*peak), digits(*worst), digits(worst / optimum)]);
+        // Where the optimum is 0 there is nothing to compare with.
+        let ratio = Some(worst / optimum).filter(|ratio| ratio.is_finite());
+        table.rows.push(vec![json!(name), digits(*peak), digits(*worst), ratio.map_or(Value::Null, digits)]);
     }
     table
 }
 
-fn as_text(problem: &Problem, fared: &[Fared], global: &Global) -> String {
+fn as_text(problem: &Problem, nearest: &Nearest, fared: &[Fared], global: &Global) -> String {
     let series = fared.iter().take(3).map(|one| Series {
         name: one.name.clone(),
         points: one.rates.iter().enumerate().map(|(t, rate)| (t as f64, *rate)).collect(),
@@ -145,7 +147,7 @@ fn as_text(problem: &Problem, fared: &[Fared], global: &Global) -> String {
         Measure::Loss => "loss (curvature times squared distance)",
     };
     let note = format!(
-        "curvature {} to {}, {} steps, noise {}, rates up to {}, momentum {}",
+        "curvature {:.4} to {:.4}, {} steps, noise {}, rates up to {}, momentum {}",
         problem.low, problem.high, problem.steps, problem.noise, problem.cap, problem.momentum
     );
     let chart = Chart {
@@ -160,13 +162,31 @@ fn as_text(problem: &Problem, fared: &[Fared], global: &Global) -> String {
     text += &format!(
         "\nworst case: expected {measure} at the end,\nwhere the curvature is worst for it; each schedule at its best peak.\n"
     );
-    if let Some(exact) = problem.closed_form() {
-        let ratio = fared[0].worst / exact;
-        text += &format!(
-            "closed form (Chebyshev): {exact:.6e}; the solver's is {ratio:.6} of it.\nAny order of its rates is as good.\n"
-        );
+    text += &nearest_in_words(nearest);
+    match problem.closed_form() {
+        Some(0.0) => text += "closed form: 0; a step of 1/curvature leads to the minimum.\n",
+        Some(exact) => {
+            let ratio = fared[0].worst / exact;
+            text += &format!(
+                "closed form (Chebyshev): {exact:.6e}; the solver's is {ratio:.6} of it. Without\nnoise any order of its rates is as good, \
+                 so they are shown from the largest down.\n"
+            );
+        }
+        None => {}
     }
     text
+}
+
+/// Which φ comes nearest to the optimum, where one does.
+fn nearest_in_words(nearest: &Nearest) -> String {
+    let phi = (nearest.phi * 1e3).round() / 1e3;
+    match nearest.phi {
+        ..1.1e-3 => {
+            "nearest phi: the smallest that is tried, 0.001: this problem wants the rate held.\n".to_owned()
+        }
+        900.0.. => "nearest phi: the largest that is tried, 1000.\n".to_owned(),
+        _ => format!("nearest phi: {phi}; its worst case is {:.3} times the optimum's.\n", nearest.ratio),
+    }
 }
 
 fn as_json(problem: &Problem, solution: &Solution, nearest: &Nearest, fared: &[Fared]) -> Value {

@@ -107,7 +107,7 @@ fn what_was_not_measured_is_an_error_at_its_place() {
     assert_eq!(refused(timed, facts()), ("budgets", "the time of a step was not measured".to_owned()));
     let (at, message) = refused(formula, facts());
     assert_eq!(at, "schedules");
-    assert!(message.starts_with("`expr(0.5 - z)` gives the rate -0.00"), "{message}");
+    assert!(message.starts_with("`expr(0.5 - z)` gives the rate -1.000e-3"), "{message}");
     assert!(message.ends_with("at step 51 of 100, budget 100 steps"), "{message}");
     let short = |spec: String| spec + "budgets: [0.001 s]";
     let (at, message) = refused(short, measured(None, Some(0.01)));

@@ -44,6 +44,8 @@ impl Formula {
     /// The value at step t of T, z = t/T; not a number where the formula has none.
     #[must_use]
     pub fn value(&self, step: u64, total: u64) -> f64 {
+        // Where warm-up has taken all steps this is the end of one.
+        let (step, total) = if total == 0 { (1, 1) } else { (step, total) };
         let z = if step < total { step as f64 / total as f64 } else { 1.0 };
         self.root.value(&[step as f64, total as f64, z])
     }

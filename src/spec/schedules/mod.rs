@@ -15,6 +15,7 @@ use super::{
     error::{Fault, Segment},
     scalar::{self, Part},
     types::Length,
+    yaml::Node,
 };
 
 pub use typed::{Misread, typed};
@@ -158,7 +159,14 @@ impl<'s, 'a> Family<'s, 'a> {
     }
 
     fn parameters(&self, keys: &Keys) -> Result<Option<Map<'a>>, Fault> {
-        self.under.as_ref().map(|under| under.map(keys)).transpose()
+        let Some(under) = &self.under else { return Ok(None) };
+        let example = keys.known[0];
+        match under.node() {
+            Node::Map(_) => under.map(keys).map(Some),
+            _ => Err(under
+                .expected("a mapping of parameters")
+                .hint(format!("such as `{}: {{{example}: …}}`", self.name))),
+        }
     }
 
     /// The one value of a parameter that is never a list of alternatives.
@@ -179,6 +187,9 @@ impl<'s, 'a> Family<'s, 'a> {
         read: impl Fn(&Cursor<'a>) -> Result<T, Fault>,
     ) -> Result<Vec<Placed<'a, T>>, Fault> {
         match map.as_ref().and_then(|map| map.get(key)) {
+            Some(at) if matches!(at.node(), Node::Map(_)) => {
+                Err(at.expected("a value, or a list of values to try").hint("such as `[1, 5]`"))
+            }
             Some(at) => bounded(&at)?.into_iter().map(|item| Ok((read(&item)?, item))).collect(),
             None => Ok(Vec::new()),
         }
@@ -261,7 +272,7 @@ fn by_share<'a>(
     from_start: bool,
     beside: Option<&str>,
 ) -> Result<Vec<(f64, Cursor<'a>)>, Fault> {
-    let mut entries = at.entries()?;
+    let mut entries = at.entries().map_err(|fault| fault.hint("such as `{50%: …, 100%: …}`"))?;
     entries.retain(|(key, _)| Some(*key) != beside);
     if entries.is_empty() || entries.len() > MAX_SCHEDULES {
         return Err(at.fault(format!("{} should have 1 to {MAX_SCHEDULES} entries", at.label())));
@@ -275,7 +286,12 @@ fn by_share<'a>(
         let Some(share) = share else {
             let least = if from_start { "from" } else { "above" };
             let message = format!("{} should be a share {least} 0% and at most 100%", value.label());
-            return Err(value.fault(message).at_key().hint("such as `50%`, a share of the budget"));
+            let hint = match key.trim().parse::<f64>() {
+                Ok(part) if part > 0.0 && part <= 1.0 => format!("write `{}%`", (part * 1e11).round() / 1e9),
+                Ok(percent) if percent > 0.0 && percent <= 100.0 => format!("write `{percent}%`"),
+                _ => "such as `50%`, a share of the budget".to_owned(),
+            };
+            return Err(value.fault(message).at_key().hint(hint));
         };
         if shares.last().is_some_and(|(last, _)| share <= *last) {
             let message = format!("{} is not after the share before it", value.label());

@@ -22,8 +22,7 @@ impl<'a> Family<'_, 'a> {
     pub(super) fn auto(&self) -> Result<Option<(Option<Warmup>, Cursor<'a>)>, Fault> {
         let Some(under) = self.under.as_ref().filter(|_| self.name == "uba") else { return Ok(None) };
         let phi = under.entries().ok().into_iter().flatten().find(|(key, _)| *key == "phi");
-        let Some((_, at)) = phi.filter(|(_, at)| matches!(at.node(), Node::Text(text) if text == "auto"))
-        else {
+        let Some((_, at)) = phi.filter(|(_, at)| is_auto(at)) else {
             return Ok(None);
         };
         let map = under.map(keys!("phi", "phases"))?;
@@ -39,11 +38,11 @@ impl<'a> Family<'_, 'a> {
 
     pub(super) fn uba(&self) -> Expanded<'a> {
         let map = self.parameters(keys!("phi", "phases"))?;
-        let read = |at: &Cursor<'a>| match at.node() {
-            Node::Text(text) if text == "auto" => Err(at
+        let read = |at: &Cursor<'a>| match is_auto(at) {
+            true => Err(at
                 .fault("`auto` stands alone: it is one choice for each budget")
                 .hint("write another item, `uba: {phi: auto}`")),
-            _ => shape(at),
+            false => shape(at),
         };
         let phis = self.needed(&map, "phi", "phi: 1", read)?;
         let Some(phases) = self.given(&map, "phases", phases)? else {
@@ -130,6 +129,10 @@ impl<'a> Family<'_, 'a> {
         reaches_the_end(under, &shares)?;
         Ok(vec![(Schedule::Join(parts), self.item.clone())])
     }
+}
+
+fn is_auto(at: &Cursor<'_>) -> bool {
+    matches!(at.node(), Node::Text(text) if text.eq_ignore_ascii_case("auto"))
 }
 
 /// A part of a join: one schedule, with its `peak` beside its own parameters.

@@ -39,11 +39,12 @@ pub fn typed(text: &str, parameters: &[(&str, &str)]) -> Result<Vec<Listed>, Mis
     }
     let mut node = if text.trim_start().starts_with('{') { read(text)? } else { by_name(text.trim())? };
     for (key, value) in parameters {
-        let is_list = value.contains(',') && !value.trim_start().starts_with(['[', '{']) && *key != "formula";
         let value = match *key {
             "formula" => Node::Text((*value).to_owned()),
-            _ if is_list => read(&format!("[{value}]"))?,
-            _ => read(value)?,
+            _ if value.contains(',') && !value.trim_start().starts_with(['[', '{']) => {
+                read(&format!("[{value}]"))?
+            }
+            _ => value_of(value)?,
         };
         add(&mut node, key, value)?;
     }
@@ -115,6 +116,9 @@ fn is_word(text: &str) -> bool {
 
 /// `a/b` is a list, `a:b/c:d` a mapping, a name with parentheses a schedule.
 fn value_of(text: &str) -> Result<Node, Misread> {
+    if text.trim_start().starts_with(['[', '{']) {
+        return read(text);
+    }
     let parts = split(text, '/');
     if parts.iter().all(|part| split(part, ':').len() == 2) {
         return Ok(Node::Map(pairs(text)?));
@@ -151,11 +155,11 @@ fn scalar(text: &str) -> Result<Node, Misread> {
     })
 }
 
-/// The parts between separators that no parentheses hold.
+/// The parts between separators that no parentheses or brackets hold.
 fn split(text: &str, separator: char) -> Vec<&str> {
     let mut depth = 0i32;
     text.split(|c| {
-        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth += i32::from("([{".contains(c)) - i32::from(")]}".contains(c));
         c == separator && depth == 0
     })
     .collect()
