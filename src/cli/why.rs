@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use super::{Failure, Global, OutputMode, ask, failure::print};
+use super::{Failure, Global, OutputMode, ask, failure::print, results::look};
 use crate::{
     daemon::protocol::{Reply, Request},
     engine::TrialId,
-    report::escape,
+    report::{escape, wrap},
     store::{self, History},
 };
 
@@ -40,7 +40,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         OutputMode::Cli => {
             let mut text = format!("trial {trial}: {}\n", history.status);
             state.iter().for_each(|line| text += &format!("  {}\n", escape(line)));
-            history.settled.iter().for_each(|line| text += &format!("  {}\n", escape(line)));
+            let look = look(global);
+            let width = if look.folds { look.width.saturating_sub(2) } else { usize::MAX };
+            for line in &history.settled {
+                wrap(&escape(line), width).lines().for_each(|line| text += &format!("  {line}\n"));
+            }
             if !history.attempts.is_empty() {
                 text += "attempts:\n";
             }

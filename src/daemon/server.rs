@@ -12,7 +12,7 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::UnixStream,
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, mpsc, oneshot},
     task::AbortHandle,
     time::timeout,
 };
@@ -26,7 +26,7 @@ use crate::{process, spec::SpecError};
 
 /// Connections at one time. Where there are more, those that have not said what they want make room, the oldest first.
 const MAX_CONNECTIONS: usize = 256;
-/// A request that is longer, in bytes, waits for its turn, and so does the reading of a spec: so many at one time.
+/// A request that is longer, in bytes, waits for its turn, and so does the solving of a spec: so many at one time.
 const SHORT: u64 = 64 << 10;
 const MAX_LONG: usize = 4;
 /// How long a command may take to say what it wants, or to take a reply.
@@ -146,20 +146,15 @@ async fn serve(
     heard();
     read??;
     let (reply, mut replies) = mpsc::channel(MAX_REPLIES);
-    let asked = match question(&line) {
-        Ok(request) => asked(request, long).await,
-        Err(problem) => {
-            let hint = "commands and scheduler have to be of the same version of `sweep`".to_owned();
-            Err((problem, Some(hint)))
-        }
-    };
-    match asked {
-        Ok(asked) => {
+    match question(&line) {
+        Ok(request) => {
+            let asked = asked(request, long).await;
             if calls.send(Call { asked, by, reply }).await.is_err() {
                 return Ok(());
             }
         }
-        Err((message, hint)) => {
+        Err(message) => {
+            let hint = Some("commands and scheduler have to be of the same version of `sweep`".to_owned());
             // There is room: nothing was sent before.
             let _ = reply.try_send(Reply::Error { message, hint, code: 1 });
             drop(reply);
@@ -179,19 +174,28 @@ async fn serve(
     }
 }
 
-/// A spec, whose reading may take seconds, waits for its turn.
-async fn asked(request: Request, turns: &Semaphore) -> Result<Asked, (String, Option<String>)> {
+/// What a request asks for; the robust schedules of a spec, which may take seconds, are solved on a thread of their own.
+async fn asked(request: Request, turns: &Semaphore) -> Asked {
     let (file, text, facts) = match request {
         Request::Submit { file, text, facts } => (file, text, facts),
-        request => return Ok(Asked::Request(request)),
+        request => return Asked::Request(request),
+    };
+    let order = match Order::new(file.into(), text, *facts) {
+        Ok(order) => order,
+        Err(error) => return Asked::Submit(Err(error)),
     };
     let _turn = turns.acquire().await;
-    let read = tokio::task::spawn_blocking(move || {
-        let order = Order::new(file.into(), text, *facts)?;
-        order.spec.solve();
-        Ok(Box::new(order))
+    // What a copy of it has solved is solved; where no thread can be had, or it ends early, the loop does it.
+    let spec = order.spec.clone();
+    let (tell, solved) = oneshot::channel();
+    let started = std::thread::Builder::new().spawn(move || {
+        spec.solve();
+        let _ = tell.send(());
     });
-    read.await.map(Asked::Submit).map_err(|error| (format!("the spec could not be read: {error}"), None))
+    if started.is_ok() {
+        let _ = solved.await;
+    }
+    Asked::Submit(Ok(Box::new(order)))
 }
 
 fn question(line: &[u8]) -> Result<Request, String> {

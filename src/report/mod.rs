@@ -22,7 +22,7 @@ pub use results::{Budget, ResultRow, Results, Totals};
 pub use sheet::{Check, Sheet, State, checks};
 pub use show::{show, sparkline};
 pub use table::{render, screen_width};
-pub use words::{bytes, scaled, seconds, value_of};
+pub use words::{bytes, scaled, seconds, value_of, wrap};
 
 /// What a table is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

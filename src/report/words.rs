@@ -87,7 +87,8 @@ pub fn seconds(seconds: f64) -> String {
 }
 
 /// The text in lines of at most this many characters, broken between words.
-pub(super) fn wrap(text: &str, width: usize) -> String {
+#[must_use]
+pub fn wrap(text: &str, width: usize) -> String {
     let mut wrapped = String::new();
     let mut column = 0;
     for word in text.split(' ') {

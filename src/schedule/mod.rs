@@ -106,28 +106,13 @@ impl Schedule {
     }
 
     /// The rate between peak and floor.
-    fn rate(&self, heights: (f64, f64), span: Stretch) -> f64 {
-        let (peak, floor) = heights;
-        let step = span.step.min(span.total);
-        match self {
-            Self::Power { a, b } => power::rate(span.before + step, peak, *a, *b).max(floor),
-            Self::D2z => {
-                d2z::rate(if step < span.total { step as f64 / span.total as f64 } else { 1.0 }, peak)
-            }
-            Self::Join(parts) => {
-                let (part, start, end) = join::place(step, span.total, parts);
-                part.schedule.rate((peak * part.peak, floor), Stretch { step, ..span }.inside(start, end))
-            }
-            Self::Warm { warmup, then } => warmed(warmup, then, heights, span),
-            _ => floor + (peak - floor) * self.curve(span),
-        }
-    }
-
-    /// The factor of the schedules that have one.
-    fn curve(&self, Stretch { step, total, before }: Stretch) -> f64 {
-        let (z, step) = if step < total { (step as f64 / total as f64, step) } else { (1.0, total) };
-        match self {
+    fn rate(&self, (peak, floor): (f64, f64), span: Stretch) -> f64 {
+        let Stretch { total, before, .. } = span;
+        let step = span.step.min(total);
+        let z = if step < total { step as f64 / total as f64 } else { 1.0 };
+        let factor = match self {
             Self::Uba { phi } => uba::factor(z, *phi),
+            Self::Constant => constant::factor(),
             Self::Step { drops, gamma } => step::factor(step, total, drops, *gamma),
             Self::Exponential(Decay::EndRatio(ratio)) => exponential::to_ratio(z, *ratio),
             Self::Exponential(Decay::PerStep(gamma)) => exponential::per_step(step, *gamma),
@@ -145,10 +130,17 @@ impl Schedule {
             Self::Piecewise { points, interpolation } => piecewise::factor(z, points, *interpolation),
             Self::Expr(formula) => formula.value(step, total),
             Self::Robust(robust) => robust.factor(z),
-            Self::Constant | Self::D2z | Self::Power { .. } | Self::Join(_) | Self::Warm { .. } => {
-                constant::factor()
+            // These say the rate itself.
+            Self::D2z => return d2z::rate(z, peak),
+            Self::Power { a, b } => return power::rate(before + step, peak, *a, *b).max(floor),
+            Self::Join(parts) => {
+                let (part, start, end) = join::place(step, total, parts);
+                let within = Stretch { step, ..span }.inside(start, end);
+                return part.schedule.rate((peak * part.peak, floor), within);
             }
-        }
+            Self::Warm { warmup, then } => return warmed(warmup, then, (peak, floor), span),
+        };
+        floor + (peak - floor) * factor
     }
 
     /// Solves what is robust of it now instead of when the first rate is asked for.

@@ -1,12 +1,6 @@
 //! A schedule with what stands around it: warm-up before, a floor below.
 
-use std::thread;
-
 use super::{Schedule, Table, Warmup};
-
-/// A long table is made in so many parts at once, none smaller than this, in steps.
-const PARTS: usize = 4;
-const SMALL: usize = 1 << 18;
 
 /// A schedule, its warm-up and its floor: everything but the peak and the budget.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,23 +47,13 @@ impl Shape {
     /// # Errors
     /// A formula has no rate at some step; all other schedules have one at every step.
     pub fn table(&self, peak: f64, total: u64) -> Result<Table, Flaw> {
-        let mut rates = vec![0.0; usize::try_from(total).unwrap_or(usize::MAX)];
-        let size = rates.len().div_ceil(PARTS).max(SMALL);
-        let part = |(number, part): (usize, &mut [f32])| self.fill(part, (number * size) as u64, peak, total);
-        let flaw = match rates.len() > size {
-            false => rates.chunks_mut(size).enumerate().find_map(part),
-            true => thread::scope(|scope| {
-                let parts = rates.chunks_mut(size).enumerate();
-                let running: Vec<_> = parts.map(|one| scope.spawn(move || part(one))).collect();
-                // The first of them is the first of all.
-                let flaws: Vec<_> = running.into_iter().map(|part| part.join()).collect();
-                flaws
-                    .into_iter()
-                    .find_map(|flaw| flaw.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            }),
-        };
-        if let Some(flaw) = flaw {
-            return Err(flaw);
+        let mut rates = Vec::with_capacity(usize::try_from(total).unwrap_or(usize::MAX));
+        for step in 0..total {
+            let rate = self.rate(peak, step, total);
+            if !(rate as f32).is_finite() || rate < 0.0 {
+                return Err(Flaw { step, rate });
+            }
+            rates.push(rate as f32);
         }
         let (warmup, schedule) = self.parts();
         let before = warmup.steps(total);
@@ -78,15 +62,6 @@ impl Shape {
             (0..total).map(|step| of(step).unwrap_or_default() as f32).collect()
         });
         Ok(Table { rates, momenta })
-    }
-
-    /// The rates from step `first` on, up to the first flaw.
-    fn fill(&self, rates: &mut [f32], first: u64, peak: f64, total: u64) -> Option<Flaw> {
-        (first..).zip(rates).find_map(|(step, place)| {
-            let rate = self.rate(peak, step, total);
-            *place = rate as f32;
-            (!place.is_finite() || rate < 0.0).then_some(Flaw { step, rate })
-        })
     }
 
     /// The warm-up that counts, and what comes after it.

@@ -211,23 +211,6 @@ fn warm_ups_follow_their_formulas_and_climb_to_the_first_rate() {
 }
 
 #[test]
-fn a_long_table_is_made_in_parts_and_is_the_same() {
-    for schedule in [Schedule::Cosine, Schedule::OneCycle(OneCycle::default())] {
-        let shape = Shape { schedule, warmup: Warmup::linear(0.1), eta_min: 1e-3 };
-        let table = shape.table(0.3, 1_000_003).unwrap().rates;
-        let one_by_one = |step: usize| shape.rate(0.3, step as u64, 1_000_003) as f32;
-        assert!(table.iter().enumerate().all(|(step, rate)| *rate == one_by_one(step)));
-    }
-    let formula = Schedule::Expr(Formula::read("400000.5 - t").unwrap());
-    let shape = Shape { schedule: formula, warmup: Warmup::NONE, eta_min: 0.0 };
-    assert_eq!(
-        shape.table(1.0, 2_000_000).unwrap_err(),
-        Flaw { step: 400_001, rate: -0.5 },
-        "the first of many"
-    );
-}
-
-#[test]
 fn warm_up_climbs_to_the_peak_and_the_schedule_has_the_rest() {
     for schedule in families() {
         let shape = Shape { schedule: schedule.clone(), warmup: Warmup::linear(0.1), eta_min: 0.01 };

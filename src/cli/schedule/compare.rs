@@ -50,6 +50,9 @@ pub(super) fn plot(global: &Global, args: &PlotArgs) -> Result<ExitCode, Failure
     match &args.output {
         Some(path) => write(path, || chart.svg(), || page(&curves, &args.around))?,
         None if global.output_mode == OutputMode::Quiet => {}
+        None if global.output_mode == OutputMode::Json => {
+            print(&report::render(&properties(&curves), Format::Json, screen(global)))?;
+        }
         None => print(&chart.terminal(screen(global), usize::from(args.height)))?,
     }
     Ok(ExitCode::SUCCESS)
