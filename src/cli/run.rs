@@ -14,7 +14,7 @@ use super::{
     consult,
     failure::say,
     prepare,
-    progress::Progress,
+    progress::{Progress, waiting},
     results,
 };
 use crate::{
@@ -88,6 +88,9 @@ async fn schedule(
 ) -> Result<ExitCode, Failure> {
     let loud = global.output_mode == OutputMode::Cli;
     let mut scheduler = Scheduler::open(setup(global, false, claims)?)?;
+    let bar = waiting("solving robust schedules", loud);
+    order.spec.solve();
+    bar.finish_and_clear();
     let (accepted, event) = scheduler.submit(order)?;
     if loud {
         say(&prepare::headline(&accepted));

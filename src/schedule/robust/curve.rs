@@ -59,7 +59,8 @@ impl Robust {
     ///
     /// ```
     /// use sweep::schedule::Robust;
-    /// let robust = Robust { horizon: 10, ..Robust::new(5.0, 0.01) };
+    /// let mut robust = Robust::new(5.0, 0.01);
+    /// robust.horizon = 10;
     /// assert!(robust.factor(0.0) > robust.factor(0.99));
     /// ```
     #[must_use]
