@@ -37,9 +37,6 @@ pub(super) async fn order(global: &Global, path: &Path, again: bool) -> Result<O
     }
     let slots = cpu_slots(cores(), spec.resources.workers, spec.resources.threads);
     let mut facts = inspect(&spec, &text, path, slots).await?;
-    for warning in facts.warnings.iter().filter(|_| global.output_mode == OutputMode::Cli) {
-        say(&format!("warning: {warning}"));
-    }
     // What does not go together is said before there is anything to clean up, and before anything is measured.
     let share = slots.share(cores());
     let wrong = |error: PlanError| SpecError::at(path, &text, error.at(), error.to_string(), error.hint());
@@ -49,6 +46,10 @@ pub(super) async fn order(global: &Global, path: &Path, again: bool) -> Result<O
     }
     measure::complete(&mut facts, global, (&spec, &text, path), slots, again).await?;
     plan::check(&spec, &text, &facts, share).map_err(wrong)?;
+    if global.output_mode == OutputMode::Cli {
+        let odd = plan::warnings(&spec, &text, &facts, share).map_err(wrong)?;
+        facts.warnings.iter().chain(&odd).for_each(|warning| say(&format!("warning: {warning}")));
+    }
     Ok(Order { file: path.to_owned(), text, spec, facts })
 }
 

@@ -10,6 +10,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod warnings;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -27,6 +28,8 @@ pub use key::measured_key;
 pub use model::{MAX_WEIGHTS, base_job, weights_bytes};
 pub use program::program_facts;
 pub use rates::Rates;
+pub use warnings::warnings;
+
 pub use trial::{Assignment, Course, Keeping, PlannedTrial, Recipe, SweepInfo, Task};
 
 /// What a spec asks of this model and this data and cannot have.

@@ -150,3 +150,24 @@ fn budgets_of_as_many_steps_are_refused() {
     let timed = measured(None, Some(0.01));
     assert_eq!(refused("0.1 s, 0.1001 s", &timed), same("0.1 s, 0.1001 s", 10));
 }
+
+#[test]
+fn schedules_that_do_nothing_or_too_much_are_warned_of() {
+    let told = |schedules: &str| {
+        let text = SPEC.replace("[cosine]", &format!("[{schedules}]")) + "budgets: [44 steps, 500 steps]\n";
+        let spec = crate::spec::parse(&text, Path::new("s.yaml")).unwrap();
+        warnings(&spec, &text, &facts(), 0.5).unwrap()
+    };
+    let usual = "cosine, linear, step, constant, wsd, rex, {uba: {phi: 1}}, {sgdr: {cycles: 2}}, one_cycle, cyclical, \
+                 {inverse_sqrt: {timescale: 10%}}, {exponential: {end_ratio: 0.1}}, {cosine: {warmup: 10%}}";
+    assert_eq!(told(usual), [""; 0]);
+    assert_eq!(
+        told("{step: {milestones: [300 steps]}}"),
+        [
+            "schedule `step(milestones=300 steps,gamma=0.1)` never leaves its peak at budget 44 steps (steps: 44)"
+        ]
+    );
+    assert_eq!(told("{power: {a: 100, b: -0.5}}").len(), 2);
+    assert!(told("{expr: T - t}")[1].contains("rises to 44.0000 times its peak at budget 44 steps"));
+    assert!(told("{expr: 0 * t}")[0].contains("is zero throughout"));
+}
