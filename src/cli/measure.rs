@@ -90,12 +90,12 @@ async fn pace(job: &Job, text: &str, file: &Path, workers: u32, loud: bool) -> R
             (answer, log)
         });
     }
+    let answers = all.join_all().await;
+    bar.finish_and_clear();
     let mut total = 0.0;
-    while let Some(joined) = all.join_next().await {
-        let (answer, log) = joined.map_err(Failure::internal)?;
+    for (answer, log) in answers {
         total += explained(answer, &log, text, file)?;
     }
-    bar.finish_and_clear();
     Ok(total / f64::from(workers))
 }
 

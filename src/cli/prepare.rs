@@ -45,9 +45,8 @@ pub(super) async fn order(global: &Global, path: &Path, again: bool) -> Result<O
         Err(error) => return Err(wrong(error).into()),
     }
     measure::complete(&mut facts, global, (&spec, &text, path), slots, again).await?;
-    plan::check(&spec, &text, &facts, share).map_err(wrong)?;
+    let odd = plan::warnings(&spec, &text, &facts, share).map_err(wrong)?;
     if global.output_mode == OutputMode::Cli {
-        let odd = plan::warnings(&spec, &text, &facts, share).map_err(wrong)?;
         facts.warnings.iter().chain(&odd).for_each(|warning| say(&format!("warning: {warning}")));
     }
     Ok(Order { file: path.to_owned(), text, spec, facts })

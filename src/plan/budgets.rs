@@ -24,9 +24,7 @@ pub(super) fn budgets(
     let mut budgets = Vec::new();
     for budget in &spec.budgets {
         let (steps, settled) = match *budget {
-            Budget::Share(part) => {
-                ((part * spec.training.full_budget.steps(per_epoch) as f64).round().max(1.0) as u64, None)
-            }
+            Budget::Share(share) => (spec.training.full_budget.part(share, per_epoch), None),
             Budget::Length(length) => (length.steps(per_epoch), None),
             Budget::Time(seconds) => timed(*budget, seconds, facts)?,
             Budget::Money(usd) => paid(*budget, usd, spec, facts, share)?,

@@ -28,9 +28,8 @@ pub use key::measured_key;
 pub use model::{MAX_WEIGHTS, base_job, weights_bytes};
 pub use program::program_facts;
 pub use rates::Rates;
-pub use warnings::warnings;
-
 pub use trial::{Assignment, Course, Keeping, PlannedTrial, Recipe, SweepInfo, Task};
+pub use warnings::warnings;
 
 /// What a spec asks of this model and this data and cannot have.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -42,7 +41,7 @@ pub enum PlanError {
     #[error("this model is not measured by `{metric}`")]
     NoSuchMetric { metric: Metric, measured: Vec<String> },
     /// A formula has no rate somewhere.
-    #[error("`{schedule}` gives the rate {:.3e} at step {} of {steps}, budget {budget}", flaw.rate, flaw.step)]
+    #[error("`{schedule}` gives {flaw} of {steps}, budget {budget}")]
     NoRate { schedule: String, budget: String, steps: u64, flaw: Flaw },
     /// What was to be measured on this machine was not.
     #[error("{what} was not measured")]

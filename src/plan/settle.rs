@@ -48,7 +48,7 @@ pub(super) fn shape(spec: &Spec, listed: &Listed, steps: u64, facts: &Facts) -> 
 /// The φ of the grid that is best on the noisy robust problem of these steps, and why, in words.
 fn phi(curvature: &Curvature, steps: u64, passes: f64) -> (f64, Vec<String>) {
     let condition = (curvature.top / curvature.low).clamp(1.0, 1e9);
-    let noise = (curvature.noise / passes).clamp(0.0, 1e6);
+    let noise = (curvature.noise() / passes).clamp(0.0, 1e6);
     let choice = robust::choose_phi(steps, condition, noise, uba::factor);
     let best = choice.worst.iter().map(|(_, worst)| *worst).fold(f64::INFINITY, f64::min);
     let others: Vec<String> =

@@ -1,5 +1,7 @@
 //! A schedule with what stands around it: warm-up before, a floor below.
 
+use std::fmt;
+
 use super::{Schedule, Table, Warmup};
 
 /// A schedule, its warm-up and its floor: everything but the peak and the budget.
@@ -18,6 +20,12 @@ pub struct Flaw {
     pub step: u64,
     /// The rate: negative, infinite in 32 bits, or not a number.
     pub rate: f64,
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the rate {:.3e} at step {}", self.rate, self.step)
+    }
 }
 
 impl Shape {

@@ -107,9 +107,7 @@ fn same(left: Budget, right: Budget, full: Length) -> bool {
 fn length(budget: Budget, full: Length) -> Option<Length> {
     match (budget, full) {
         (Budget::Share(share), Length::Epochs(epochs)) => Some(Length::Epochs(share * epochs)),
-        (Budget::Share(share), Length::Steps(steps)) => {
-            Some(Length::Steps((share * steps as f64).round().max(1.0) as u64))
-        }
+        (Budget::Share(share), Length::Steps(_)) => Some(Length::Steps(full.part(share, 1))),
         (Budget::Length(length), _) => Some(length),
         (Budget::Time(_) | Budget::Money(_), _) => None,
     }

@@ -246,6 +246,11 @@ impl Length {
             Self::Epochs(epochs) => nearest(epochs * steps_per_epoch as f64),
         }
     }
+
+    /// A share of it in steps, rounded to the nearest, at least 1.
+    pub fn part(self, share: f64, steps_per_epoch: u64) -> u64 {
+        nearest(share * self.steps(steps_per_epoch) as f64)
+    }
 }
 
 impl Interval {

@@ -67,7 +67,7 @@ fn a_smooth_models_curvature_and_noise_are_those_of_its_exact_hessian() {
     near(found.mean_square, exact.hessian.trace_of_square.unwrap() / exact.parameters as f64, 0.35);
     assert!(found.low > 0.0 && found.low < 0.2 * found.top, "{found:?}");
     let noise = found.noise_trace / found.gradient_square * found.mean_square / found.top.powi(2);
-    near(found.noise, noise, 1e-12);
+    near(found.noise(), noise, 1e-12);
 }
 
 #[test]

@@ -46,35 +46,19 @@ fn loss(value: &Value) -> Loss {
 }
 
 pub(super) fn job(fixture: &Value) -> Job {
-    Job {
-        model: Model {
-            onnx: dir().join(fixture["model"].as_str().unwrap()),
-            output: fixture["output"].as_str().map(str::to_owned),
-            loss: loss(&fixture["loss"]),
-            init: Init::Exported,
-            trainable: vec![],
-            frozen: list(&fixture["frozen"]),
-        },
-        data: Data {
-            train: source(&fixture["data"]["train"]),
-            validation: None,
-            test: Some(source(&fixture["data"]["test"])),
-            normalize: None,
-            augment: vec![],
-            label_noise: None,
-            drift: None,
-            shuffle: false,
-            split_seed: 0,
-            memory: 1 << 30,
-        },
-        batch_size: fixture["batch_size"].as_u64().unwrap(),
-        accumulate: fixture["accumulate"].as_u64().unwrap_or(1) as u32,
-        optimizer: serde_json::from_value(fixture["optimizer"].clone()).unwrap(),
-        no_decay: list(&fixture["no_decay"]),
-        clip_norm: fixture["clip_norm"].as_f64(),
-        ema: fixture["ema"].as_f64(),
-        threads: 1,
-    }
+    let onnx = dir().join(fixture["model"].as_str().unwrap());
+    let mut job = plain_job(onnx, source(&fixture["data"]["train"]));
+    job.model.output = fixture["output"].as_str().map(str::to_owned);
+    job.model.loss = loss(&fixture["loss"]);
+    job.model.frozen = list(&fixture["frozen"]);
+    job.data.test = Some(source(&fixture["data"]["test"]));
+    job.batch_size = fixture["batch_size"].as_u64().unwrap();
+    job.accumulate = fixture["accumulate"].as_u64().unwrap_or(1) as u32;
+    job.optimizer = serde_json::from_value(fixture["optimizer"].clone()).unwrap();
+    job.no_decay = list(&fixture["no_decay"]);
+    job.clip_norm = fixture["clip_norm"].as_f64();
+    job.ema = fixture["ema"].as_f64();
+    job
 }
 
 fn numbers(value: &Value) -> Vec<f64> {

@@ -8,11 +8,12 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::pick::{Around, Curve, HEIGHT, chart, curves, format, patience, screen};
+use super::pick::{Around, Curve, HEIGHT, chart, curves, digits, format};
 use crate::{
     cli::{
         Failure, Global, OutputMode,
         failure::{print, say},
+        results::look,
     },
     report::{self, Format, Part},
     schedule::Properties,
@@ -44,22 +45,20 @@ pub(super) struct Args {
 }
 
 pub(super) fn plot(global: &Global, args: &PlotArgs) -> Result<ExitCode, Failure> {
-    patience(args.around.steps);
     let curves = curves(&args.schedules, &args.around)?;
     let chart = chart(&curves, &args.around);
     match &args.output {
         Some(path) => write(path, || chart.svg(), || page(&curves, &args.around))?,
         None if global.output_mode == OutputMode::Quiet => {}
         None if global.output_mode == OutputMode::Json => {
-            print(&report::render(&properties(&curves), Format::Json, screen(global)))?;
+            print(&report::render(&properties(&curves), Format::Json, look(global)))?;
         }
-        None => print(&chart.terminal(screen(global), usize::from(args.height)))?,
+        None => print(&chart.terminal(look(global), usize::from(args.height)))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
-    patience(args.plot.around.steps);
     let curves = curves(&args.plot.schedules, &args.plot.around)?;
     let chart = chart(&curves, &args.plot.around);
     if let Some(path) = &args.plot.output {
@@ -70,10 +69,10 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     match (global.output_mode, format(global, args.format)) {
         (OutputMode::Quiet, _) => {}
         (_, Format::Table) => {
-            print(&chart.terminal(screen(global), usize::from(args.plot.height)))?;
-            print(&format!("\n{}\n{EXPLAINED}\n", report::render(&table, Format::Table, screen(global))))?;
+            print(&chart.terminal(look(global), usize::from(args.plot.height)))?;
+            print(&format!("\n{}\n{EXPLAINED}\n", report::render(&table, Format::Table, look(global))))?;
         }
-        (_, format) => print(&report::render(&table, format, screen(global)))?,
+        (_, format) => print(&report::render(&table, format, look(global)))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -101,11 +100,6 @@ fn properties(curves: &[Curve]) -> Table {
         ]);
     }
     table
-}
-
-/// Four digits are what people compare; more are in `show` and `export`.
-fn digits(value: f64) -> Value {
-    json!(format!("{value:.3e}").parse::<f64>().unwrap_or(value))
 }
 
 fn page(curves: &[Curve], around: &Around) -> String {

@@ -9,7 +9,7 @@ use std::{
 
 use clap::ValueEnum;
 
-use super::pick::{Around, Curve, curve_of, patience};
+use super::pick::{Curve, One, curve_of};
 use crate::{
     cli::{Failure, Global, OutputMode, failure::say},
     report::python,
@@ -18,11 +18,8 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Such as `uba`, with `--phi 5`, or `"uba(phi=5)"`
-    #[arg(value_name = "SCHEDULE")]
-    schedule: String,
     #[command(flatten)]
-    around: Around,
+    one: One,
     /// How the table is written; unless given as the file's name says, else as CSV
     #[arg(long, value_enum)]
     format: Option<Kind>,
@@ -51,9 +48,8 @@ enum Kind {
 const MAX_SNIPPET: usize = 100_000;
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
-    patience(args.around.steps);
     let kind = kind(args)?;
-    let curve = curve_of(&args.schedule, &args.around)?;
+    let curve = curve_of(&args.one)?;
     if matches!(kind, Kind::Pytorch | Kind::Optax) && curve.table.rates.len() > MAX_SNIPPET {
         return Err(Failure::usage(format!(
             "a table of more than {MAX_SNIPPET} steps is too long for a Python file"
@@ -75,7 +71,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         args.output.as_ref().map_or("standard output".to_owned(), |path| format!("`{}`", path.display()));
     written.map_err(|error| Failure::usage(format!("{place} cannot be written: {error}")))?;
     if let Some(path) = &args.output {
-        say(&format!("wrote {} steps of {} to {}", args.around.steps, curve.name, path.display()));
+        say(&format!("wrote {} steps of {} to {}", args.one.around.steps, curve.name, path.display()));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -96,7 +92,7 @@ fn kind(args: &Args) -> Result<Kind, Failure> {
 
 fn write(output: &mut impl Write, kind: Kind, args: &Args, curve: &Curve) -> io::Result<()> {
     let table = &curve.table;
-    let about = format!("{}, {}", curve.name, args.around.words());
+    let about = format!("{}, {}", curve.name, args.one.around.words());
     match kind {
         Kind::Csv => csv(output, table)?,
         Kind::Json => json(output, table)?,

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::pick::{format, screen};
+use super::pick::format;
 use crate::{
-    cli::{Failure, Global, OutputMode, failure::print},
+    cli::{Failure, Global, OutputMode, failure::print, results::look},
     report::{self, Format},
     schedule::FAMILIES,
     store::Table,
@@ -31,7 +31,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     }
     if global.output_mode != OutputMode::Quiet {
         let format = format(global, args.format);
-        print(&report::render(&table, format, screen(global)))?;
+        print(&report::render(&table, format, look(global)))?;
         if format == Format::Table {
             print(
                 "\nz = t/T is the share of the budget that is done; each also takes `warmup`.\n\

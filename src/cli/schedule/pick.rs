@@ -3,10 +3,11 @@
 use std::io::IsTerminal;
 
 use clap::{Arg, ArgMatches, Command, FromArgMatches};
+use serde_json::{Value, json};
 
 use crate::{
-    cli::{Failure, Global, OutputMode, failure::say, results::look},
-    report::{Chart, Format, Look, Series},
+    cli::{Failure, Global, OutputMode, failure::say},
+    report::{Chart, Format, Series},
     schedule::{Schedule, Shape, Table, Warmup},
     spec::{self, Listed, MAX_STEPS, Misread},
 };
@@ -135,13 +136,27 @@ pub(super) fn curves(names: &[String], around: &Around) -> Result<Vec<Curve>, Fa
             around.steps
         )));
     }
+    if around.steps > 5_000_000 && std::io::stderr().is_terminal() {
+        say(&format!("computing {} steps …", around.steps));
+    }
     let warmup = around.warmup()?;
     listed.into_iter().map(|listed| curve(listed, around, warmup)).collect()
 }
 
-/// The one schedule of this name.
-pub(super) fn curve_of(name: &str, around: &Around) -> Result<Curve, Failure> {
-    let mut curves = curves(&[name.to_owned()], around)?;
+/// One schedule, and what is around it.
+#[derive(Debug, clap::Args)]
+pub(super) struct One {
+    /// Such as `uba`, with `--phi 5`, or `"uba(phi=5)"`
+    #[arg(value_name = "SCHEDULE")]
+    schedule: String,
+    #[command(flatten)]
+    pub(super) around: Around,
+}
+
+/// The one schedule that is meant.
+pub(super) fn curve_of(one: &One) -> Result<Curve, Failure> {
+    let name = &one.schedule;
+    let mut curves = curves(std::slice::from_ref(name), &one.around)?;
     match curves.len() {
         1 => Ok(curves.remove(0)),
         several => Err(Failure::usage(format!("`{name}` with these parameters is {several} schedules"))
@@ -167,7 +182,7 @@ fn curve(listed: Listed, around: &Around, warmup: Warmup) -> Result<Curve, Failu
     }
     let shape = Shape { schedule, warmup, eta_min: around.eta_min };
     let table = shape.table(around.peak, around.steps).map_err(|flaw| {
-        Failure::usage(format!("`{name}` gives the rate {:.3e} at step {}", flaw.rate, flaw.step))
+        Failure::usage(format!("`{name}` gives {flaw}"))
             .hint("a rate is a number from 0 that 32 bits hold, at every step")
     })?;
     Ok(Curve { name, table })
@@ -207,10 +222,16 @@ fn misread(misread: Misread) -> Failure {
     }
 }
 
+/// How finely a picture can show a curve: in so many stretches, far narrower than what is drawn.
+const STRETCHES: usize = 4000;
+
 /// All curves as one picture.
 pub(super) fn chart(curves: &[Curve], around: &Around) -> Chart {
-    let series =
-        curves.iter().map(|curve| Series { name: curve.name.clone(), points: drawn(&curve.table.rates) });
+    let series = curves.iter().map(|curve| {
+        let rates = &curve.table.rates;
+        let points = rates.iter().enumerate().map(|(t, rate)| (t as f64, single(*rate)));
+        Series::thinned(curve.name.clone(), points, (rates.len() / STRETCHES).max(1) as f64)
+    });
     Chart {
         title: if curves.len() == 1 { curves[0].name.clone() } else { "Learning rates".to_owned() },
         x_label: "step".to_owned(),
@@ -218,25 +239,6 @@ pub(super) fn chart(curves: &[Curve], around: &Around) -> Chart {
         series: series.collect(),
         note: Some(around.words()),
     }
-}
-
-/// The points that a picture can show: all of them, or of many the lowest and the highest of each stretch.
-fn drawn(rates: &[f32]) -> Vec<(f64, f64)> {
-    const STRETCHES: usize = 4000;
-    let point = |t: usize| (t as f64, single(rates[t]));
-    if rates.len() <= 2 * STRETCHES {
-        return (0..rates.len()).map(point).collect();
-    }
-    let size = rates.len().div_ceil(STRETCHES);
-    let ends = |stretch: usize| {
-        let steps = stretch * size..rates.len().min((stretch + 1) * size);
-        let order = |a: &usize, b: &usize| rates[*a].total_cmp(&rates[*b]);
-        let (low, high) = (steps.clone().min_by(order), steps.max_by(order));
-        let mut both: Vec<usize> = low.into_iter().chain(high).collect();
-        both.sort_unstable();
-        both
-    };
-    (0..rates.len().div_ceil(size)).flat_map(ends).map(point).collect()
 }
 
 /// A number of 32 bits as people would write it: 0.1, not 0.10000000149.
@@ -253,11 +255,6 @@ pub(super) fn single(value: f32) -> f64 {
     }
 }
 
-/// How the terminal shows it: wide where it is.
-pub(super) fn screen(global: &Global) -> Look {
-    look(global)
-}
-
 /// Rows of a drawing that fits a screen of this kind.
 pub(super) const HEIGHT: usize = 14;
 
@@ -269,11 +266,9 @@ pub(super) fn format(global: &Global, asked: Option<Format>) -> Format {
     })
 }
 
-/// A word about a table that takes a while, where somebody waits for it.
-pub(super) fn patience(steps: u64) {
-    if steps > 5_000_000 && std::io::stderr().is_terminal() {
-        say(&format!("computing {steps} steps …"));
-    }
+/// Four digits are what people compare; more are in `show` and `export`.
+pub(super) fn digits(value: f64) -> Value {
+    json!(format!("{value:.3e}").parse::<f64>().unwrap_or(value))
 }
 
 /// `1000`, `1_000` and `1e3`.

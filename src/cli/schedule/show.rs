@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::pick::{Around, Curve, HEIGHT, chart, curve_of, format, patience, screen, single};
+use super::pick::{Around, Curve, HEIGHT, One, chart, curve_of, format, single};
 use crate::{
-    cli::{Failure, Global, OutputMode, failure::print},
+    cli::{Failure, Global, OutputMode, failure::print, results::look},
     report::{self, Format},
     schedule::{FAMILIES, Properties},
     store::Table,
@@ -14,11 +14,8 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Such as `uba`, with `--phi 5`, or `"uba(phi=5)"`
-    #[arg(value_name = "SCHEDULE")]
-    schedule: String,
     #[command(flatten)]
-    around: Around,
+    one: One,
     /// `table` or `json`
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
@@ -28,14 +25,13 @@ pub(super) struct Args {
 const TENTHS: u64 = 10;
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
-    patience(args.around.steps);
-    let curve = curve_of(&args.schedule, &args.around)?;
+    let curve = curve_of(&args.one)?;
     let found = Properties::of(&curve.table.rates);
     match (global.output_mode, format(global, args.format)) {
         (OutputMode::Quiet, _) => {}
-        (_, Format::Json) => print(&format!("{:#}\n", as_json(&curve, &found, &args.around)))?,
+        (_, Format::Json) => print(&format!("{:#}\n", as_json(&curve, &found, &args.one.around)))?,
         (_, Format::Table) => print(&as_text(&curve, &found, args, global))?,
-        (_, format) => print(&report::render(&values(&curve), format, screen(global)))?,
+        (_, format) => print(&report::render(&values(&curve), format, look(global)))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -68,7 +64,7 @@ fn values(curve: &Curve) -> Table {
 
 fn as_text(curve: &Curve, found: &Properties, args: &Args, global: &Global) -> String {
     let family = curve.name.split('(').next().unwrap_or_default();
-    let mut text = chart(std::slice::from_ref(curve), &args.around).terminal(screen(global), HEIGHT);
+    let mut text = chart(std::slice::from_ref(curve), &args.one.around).terminal(look(global), HEIGHT);
     text += "\n";
     if let Some(family) = FAMILIES.iter().find(|known| known.name == family) {
         text += &format!("formula     {}\nsource      {}\n", family.formula, family.source);
@@ -85,7 +81,7 @@ fn as_text(curve: &Curve, found: &Properties, args: &Args, global: &Global) -> S
         text +=
             &format!("bound       {bound:.4} of linear's (last iterate, convex, each at its best peak)\n");
     }
-    text + "\n" + &report::render(&values(curve), Format::Table, screen(global))
+    text + "\n" + &report::render(&values(curve), Format::Table, look(global))
 }
 
 fn as_json(curve: &Curve, found: &Properties, around: &Around) -> Value {

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::pick::{HEIGHT, format, not_negative, positive, screen};
+use super::pick::{HEIGHT, digits, format, not_negative, positive};
 use crate::{
-    cli::{Failure, Global, OutputMode, failure::print, progress::waiting},
+    cli::{Failure, Global, OutputMode, failure::print, progress::waiting, results::look},
     report::{self, Chart, Format, Series},
     schedule::{
         Drops, Schedule, Span,
@@ -63,7 +63,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         (OutputMode::Quiet, _) => {}
         (_, Format::Json) => print(&format!("{:#}\n", as_json(&problem, &solution, &nearest, &fared)))?,
         (_, Format::Table) => print(&as_text(&problem, &nearest, &fared, global))?,
-        (_, format) => print(&report::render(&table(&fared), format, screen(global)))?,
+        (_, format) => print(&report::render(&table(&fared), format, look(global)))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -129,7 +129,6 @@ fn table(fared: &[Fared]) -> Table {
     let mut table = Table::new(&["schedule", "best_peak", "worst_case", "times_optimum"]);
     let optimum = fared.first().map_or(f64::NAN, |best| best.worst);
     for Fared { name, peak, worst, .. } in fared {
-        let digits = |value: f64| json!(format!("{value:.3e}").parse::<f64>().unwrap_or(value));
         // Where the optimum is 0 there is nothing to compare with.
         let ratio = Some(worst / optimum).filter(|ratio| ratio.is_finite());
         table.rows.push(vec![json!(name), digits(*peak), digits(*worst), ratio.map_or(Value::Null, digits)]);
@@ -157,8 +156,8 @@ fn as_text(problem: &Problem, nearest: &Nearest, fared: &[Fared], global: &Globa
         series: series.collect(),
         note: Some(note),
     };
-    let mut text = chart.terminal(screen(global), HEIGHT) + "\n";
-    text += &report::render(&table(fared), Format::Table, screen(global));
+    let mut text = chart.terminal(look(global), HEIGHT) + "\n";
+    text += &report::render(&table(fared), Format::Table, look(global));
     text += &format!(
         "\nworst case: expected {measure} at the end,\nwhere the curvature is worst for it; each schedule at its best peak.\n"
     );

@@ -13,7 +13,6 @@ const CURVATURE: Curvature = Curvature {
     mean_square: 1.0,
     gradient_square: 1.0,
     noise_trace: 1.6,
-    noise: 1e-3,
 };
 
 fn measured(curvature: Option<Curvature>, step_seconds: Option<f64>) -> Facts {

@@ -38,7 +38,7 @@ impl Grid {
             }
         };
         let mut before: Option<(i64, f64)> = None;
-        for column in columns(points.map(|(x, y)| (x * right, (1.0 - y) * bottom))) {
+        for column in columns(points.map(|(x, y)| (x * right, (1.0 - y) * bottom)), 1.0) {
             if let Some((from, start)) = before {
                 let gap = (column.at - from) as f64;
                 let height = |x: i64| start + (column.first.1 - start) * (x - from) as f64 / gap;

@@ -23,6 +23,15 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
 }
 
+impl Series {
+    /// The lowest and the highest point of each stretch of x so wide, and both ends: of more points than a picture can
+    /// show, those that it needs.
+    #[must_use]
+    pub fn thinned(name: String, points: impl Iterator<Item = (f64, f64)>, width: f64) -> Self {
+        Self { name, points: thin::thinned(points, width) }
+    }
+}
+
 /// A chart; each text is shown with its control characters escaped, and an empty one is left out.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Chart {

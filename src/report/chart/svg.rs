@@ -152,7 +152,7 @@ impl<'a> Plot<'a> {
         }
         let path = |line: &Vec<Point>| {
             let place = |point: &Point| (plot.x(point.0), plot.y(point.1));
-            simplified(&thinned(line.iter().map(place)), TOLERANCE)
+            simplified(&thinned(line.iter().map(place), 1.0), TOLERANCE)
         };
         plot.paths = data.lines.iter().map(path).collect();
         plot

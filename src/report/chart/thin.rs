@@ -13,11 +13,11 @@ pub(super) struct Column {
     falls_last: bool,
 }
 
-/// The line by columns one wide, from the left: each column's centre is a whole number.
-pub(super) fn columns(points: impl Iterator<Item = Point>) -> Vec<Column> {
+/// The line by columns so wide, from the left: each column's centre is a whole number of widths.
+pub(super) fn columns(points: impl Iterator<Item = Point>, width: f64) -> Vec<Column> {
     let mut columns: Vec<Column> = Vec::new();
     for point in points {
-        let at = point.0.round() as i64;
+        let at = (point.0 / width).round() as i64;
         match columns.last_mut().filter(|column| column.at == at) {
             Some(column) => {
                 column.last = point;
@@ -42,8 +42,8 @@ pub(super) fn columns(points: impl Iterator<Item = Point>) -> Vec<Column> {
 }
 
 /// Of each column the lowest and the highest point, and both ends of the line.
-pub(super) fn thinned(points: impl Iterator<Item = Point>) -> Vec<Point> {
-    let columns = columns(points);
+pub(super) fn thinned(points: impl Iterator<Item = Point>, width: f64) -> Vec<Point> {
+    let columns = columns(points, width);
     let mut kept: Vec<Point> = columns.first().map(|column| column.first).into_iter().collect();
     for column in &columns {
         let (one, other) =

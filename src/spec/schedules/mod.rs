@@ -8,7 +8,7 @@ mod warmup;
 
 use std::fmt;
 
-use crate::schedule::{Schedule, Span, Warmup};
+use crate::schedule::{FAMILIES, Schedule, Span, Warmup};
 
 use super::{
     cursor::{Cursor, Keys, Map},
@@ -21,28 +21,17 @@ use super::{
 pub use typed::{Misread, typed};
 pub(super) use warmup::warmup;
 
-const FAMILIES: [&str; 20] = [
-    "uba",
-    "linear",
-    "polynomial",
-    "d2z",
-    "cosine",
-    "rex",
-    "wsd",
-    "robust",
-    "constant",
-    "step",
-    "multistep",
-    "exponential",
-    "sgdr",
-    "cyclical",
-    "one_cycle",
-    "inverse_sqrt",
-    "power",
-    "piecewise",
-    "expr",
-    "join",
-];
+/// The names of all families.
+const NAMES: [&str; FAMILIES.len()] = {
+    let mut names = [""; FAMILIES.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = FAMILIES[index].name;
+        index += 1;
+    }
+    names
+};
+
 /// Schedules in one spec, and values in one list of a parameter.
 const MAX_SCHEDULES: usize = 1000;
 
@@ -114,7 +103,7 @@ use keys;
 
 impl<'s, 'a> Family<'s, 'a> {
     fn of(item: &'s Cursor<'a>) -> Result<Self, Fault> {
-        let (name, under) = item.named(&FAMILIES, &[])?;
+        let (name, under) = item.named(&NAMES, &[])?;
         Ok(Self { item, name, under })
     }
 

@@ -65,7 +65,7 @@ pub fn measure(engine: &Engine, job: &Job, told: &mut dyn FnMut(u32, u32)) -> Re
     if found.gradient_square == 0.0 {
         return Err(Fault::new("model.init", "the gradient is zero at the initial weights of seed 0"));
     }
-    if ![found.top, found.low, found.noise, found.gradient_square].iter().all(|value| value.is_finite()) {
+    if ![found.top, found.low, found.noise(), found.gradient_square].iter().all(|value| value.is_finite()) {
         return Err(Fault::new("model.onnx", "the loss at the initial weights of seed 0 is not finite"));
     }
     if found.top <= 0.0 {
@@ -187,7 +187,6 @@ impl<'a> Slopes<'a> {
             mean_square,
             gradient_square,
             noise_trace,
-            noise: noise_trace / gradient_square * mean_square / (top * top),
         })
     }
 

@@ -215,9 +215,15 @@ pub struct Curvature {
     pub gradient_square: f64,
     /// The variance of one batch's gradient, summed over the parameters.
     pub noise_trace: f64,
+}
+
+impl Curvature {
     /// The variance of one batch's gradient in a direction, in units in which `top` is 1 and so is the mean squared
     /// distance to the minimum: `noise_trace / gradient_square · mean_square / top²`.
-    pub noise: f64,
+    #[must_use]
+    pub fn noise(&self) -> f64 {
+        self.noise_trace / self.gradient_square * self.mean_square / (self.top * self.top)
+    }
 }
 
 /// What the files of a job hold.
