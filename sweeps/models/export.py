@@ -1,10 +1,10 @@
-"""Exports the models that the example specs train: mlp.onnx, lenet.onnx and resnet8.onnx.
+"""Exports the models that the example specs train: mlp.onnx, lenet.onnx, resnet8.onnx and resnet8-stride2.onnx.
 
 Needs torch 2.15.0 and onnx 1.23.2, and runs as
 
     python sweeps/models/export.py
 
-All three take a batch of any size of images with values normalised per channel, and give ten logits a sample.
+All take a batch of any size of images with values normalised per channel, and give ten logits a sample.
 The weights in the files are PyTorch's default initialisation under a fixed seed; a spec with
 `init: kaiming_normal` draws its own.
 """
@@ -78,13 +78,16 @@ class Block(nn.Module):
 
 
 class ResNet8(nn.Module):
-    """A stem, three stages of one block with 16, 32 and 64 channels, mean over the image, a linear layer."""
+    """A stem, three stages of one block with 16, 32 and 64 channels, mean over the image, a linear layer.
+
+    With a `stride` of 2 in the stem everything after it works on 14×14 instead of 28×28: the same 77,754 parameters for
+    about a quarter of the work."""
 
     shape = (1, 28, 28)
 
-    def __init__(self):
+    def __init__(self, stride=1):
         super().__init__()
-        self.conv = nn.Conv2d(1, 16, 3, 1, 1, bias=False)
+        self.conv = nn.Conv2d(1, 16, 3, stride, 1, bias=False)
         self.bn = nn.BatchNorm2d(16)
         self.stage1 = Block(16, 16, 1)
         self.stage2 = Block(16, 32, 2)
@@ -127,7 +130,8 @@ def export(model, path):
 
 
 if __name__ == "__main__":
-    for name, make in (("mlp", Mlp), ("lenet", LeNet), ("resnet8", ResNet8)):
+    models = (("mlp", Mlp), ("lenet", LeNet), ("resnet8", ResNet8), ("resnet8-stride2", lambda: ResNet8(stride=2)))
+    for name, make in models:
         torch.manual_seed(SEED)
         model = make()
         export(model, HERE / f"{name}.onnx")
