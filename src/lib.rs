@@ -26,13 +26,16 @@
 //!   The only room that names NVML. Must never know of trials.
 //! - [`store`]: SQLite, one writer, typed reads. The only room that names rusqlite. Must never compute a
 //!   statistic.
-//! - [`cost`]: the statistics. Pure.
+//! - [`cost`]: prices, what training costs, the statistics behind a saving. Pure; must never know a row of the store.
+//! - [`answer`]: rows of the store → which settings were chosen, what it cost, what a smaller budget would save. Pure;
+//!   must never say it in words.
 //! - [`report`]: rows → text. Pure; the only room that names comfy-table. Must never query.
 //!
 //! Beside this crate: `workers/wire` (what scheduler and worker say), `workers/graph` (ONNX model → training
 //! graph), `workers/trainer` (the worker, the only user of `ort`), `workers/python` (what a program of the user's own
 //! imports). `tests/tidy.rs` holds the arrows.
 
+pub mod answer;
 pub mod cli;
 pub mod cost;
 pub mod daemon;

@@ -61,12 +61,12 @@ pub(super) fn answer(client: Client, request: Request) -> Result<Reply, Failure>
 
 /// Hands a spec to a daemon.
 pub(super) fn submit(daemon: Client, order: Order) -> Result<Accepted, Failure> {
-    let Order { file, text, facts, .. } = order;
+    let Order { file, text, facts, price, .. } = order;
     // The daemon is in another folder.
     let file = std::path::absolute(file)
         .map_err(|error| Failure::internal(format!("cannot tell where this folder is: {error}")))?;
     let file = file.to_str().ok_or_else(|| Failure::usage("the spec's path is not UTF-8 text"))?.to_owned();
-    match answer(daemon, Request::Submit { file, text, facts: Box::new(facts) })? {
+    match answer(daemon, Request::Submit { file, text, facts: Box::new(facts), price })? {
         Reply::Submitted(accepted) => Ok(accepted),
         _ => Err(unexpected()),
     }

@@ -5,6 +5,8 @@ mod ask;
 mod completions;
 mod consult;
 mod control;
+mod cost;
+mod curves;
 mod daemon;
 mod data;
 mod devices;
@@ -18,16 +20,21 @@ mod logs;
 mod measure;
 mod model;
 mod prepare;
+mod price;
 mod progress;
+mod question;
+mod report;
 mod results;
 mod run;
 mod runtime;
+mod savings;
 mod schedule;
 mod show;
 mod sql;
 mod submit;
 mod trials;
 mod unit;
+mod verify;
 mod watch;
 mod why;
 mod worker;
@@ -119,6 +126,18 @@ enum Command {
     Daemon(daemon::Args),
     /// The schedule × budget table of a sweep
     Results(results::Args),
+    /// How a metric goes during training, over the seeds of each schedule and budget
+    Curves(curves::Args),
+    /// Which smaller budget is as good, how sure that is, and what it saves
+    Savings(savings::Args),
+    /// What a sweep found: cost against quality, on the screen, as a page, as Markdown or as a picture
+    Report(report::Args),
+    /// Recompute every number in a report from the store
+    Verify(verify::Args),
+    /// What a sweep cost, per schedule and budget, and would cost elsewhere
+    Cost(cost::Args),
+    /// What machines cost to rent: the offers that are known
+    Prices(price::Args),
     /// The trials of a sweep
     Trials(trials::Args),
     /// Everything about one trial
@@ -167,6 +186,12 @@ pub fn main() -> ExitCode {
         Command::Logs(args) => logs::run(&global, &args),
         Command::Daemon(args) => daemon::run(&global, &args),
         Command::Results(args) => results::run(&global, &args),
+        Command::Curves(args) => curves::run(&global, &args),
+        Command::Savings(args) => savings::run(&global, &args),
+        Command::Report(args) => report::run(&global, &args),
+        Command::Verify(args) => verify::run(&global, &args),
+        Command::Cost(args) => cost::run(&global, &args),
+        Command::Prices(args) => price::run(&global, &args),
         Command::Trials(args) => trials::run(&global, &args),
         Command::Show(args) => show::run(&global, &args),
         Command::ExportModel(args) => export_model::run(&global, &args),

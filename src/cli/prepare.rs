@@ -10,13 +10,13 @@ use super::{
     Failure, Global, OutputMode,
     consult::{explained, scratch_log, worker_command},
     failure::say,
-    inputs, measure,
+    inputs, measure, price,
 };
 use crate::{
     daemon::{Order, protocol::Accepted},
     device::{CpuSlots, cores, cpu_slots},
     executor,
-    plan::{self, PlanError},
+    plan::{self, Machine, PlanError},
     spec::{self, Spec, SpecError, Work},
 };
 
@@ -38,18 +38,20 @@ pub(super) async fn order(global: &Global, path: &Path, again: bool) -> Result<O
     let slots = cpu_slots(cores(), spec.resources.workers, spec.resources.threads);
     let mut facts = inspect(&spec, &text, path, slots).await?;
     // What does not go together is said before there is anything to clean up, and before anything is measured.
-    let share = slots.share(cores());
+    let price = price::of(&spec, &text, path, global.output_mode == OutputMode::Cli)?;
+    let usd_per_hour = price.as_ref().map(|price| price.usd_per_hour);
+    let machine = Machine { threads: slots.threads, share: slots.share(cores()), usd_per_hour };
     let wrong = |error: PlanError| SpecError::at(path, &text, error.at(), error.to_string(), error.hint());
-    match plan::check(&spec, &text, &facts, share) {
+    match plan::check(&spec, &text, &facts, machine) {
         Err(PlanError::NotMeasured { .. }) | Ok(()) => {}
         Err(error) => return Err(wrong(error).into()),
     }
     measure::complete(&mut facts, global, (&spec, &text, path), slots, again).await?;
-    let odd = plan::warnings(&spec, &text, &facts, share).map_err(wrong)?;
+    let odd = plan::warnings(&spec, &text, &facts, machine).map_err(wrong)?;
     if global.output_mode == OutputMode::Cli {
         facts.warnings.iter().chain(&odd).for_each(|warning| say(&format!("warning: {warning}")));
     }
-    Ok(Order { file: path.to_owned(), text, spec, facts })
+    Ok(Order { file: path.to_owned(), text, spec, facts, price })
 }
 
 pub(super) fn read_spec(path: &Path) -> Result<String, Failure> {

@@ -1,9 +1,43 @@
-//! The statistics behind every number that is reported. Pure.
+//! Prices, what training costs, and the statistics behind every number that is reported. Pure.
+//!
+//! One budget against the baseline: [`noninferiority`]; all budgets of a schedule: [`sequence`]; where a schedule equals
+//! the baseline: [`equal`]; how many seeds to run: [`racing`], with the levels of [`spending`]; what is worth its cost:
+//! [`front`]; what nothing at the same budget beats: [`best`]. All compare by seed. The bootstrap is absent: percentile
+//! intervals of three seeds hold the truth three times in four where 95 % is claimed. Offers are in [`prices`], what they
+//! come to in [`bill`] and [`payback`].
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
+pub mod best;
+pub mod bill;
+mod date;
+pub mod equal;
+mod find;
+pub mod front;
+mod margin;
+pub mod money;
+pub mod noninferiority;
+mod offer;
+pub mod pairs;
+pub mod payback;
+pub mod prices;
+pub mod racing;
+pub mod sequence;
+pub mod spending;
+mod student;
+#[cfg(test)]
+mod tests;
+mod warnings;
+
+pub use date::Date;
+pub use find::find;
+pub use margin::{Margin, is_share};
+pub use offer::{Offer, Provisioning};
+pub use prices::PriceError;
+pub use warnings::warnings;
+
+use serde::Serialize;
 
 /// A mean and the interval that holds the true one with the confidence asked for.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
     pub mean: f64,
     pub low: f64,
@@ -16,16 +50,28 @@ pub fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
+/// Mean and standard deviation, its variance with n − 1 in the denominator; none below two values.
+fn moments(values: &[f64]) -> Option<(f64, f64)> {
+    let mean = mean(values).filter(|_| values.len() > 1)?;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    Some((mean, (squares / (values.len() - 1) as f64).sqrt()))
+}
+
+/// The standard error of an accuracy p, a share between 0 and 1, that comes from the choice of n test samples:
+/// `√(p(1 − p) / n)`. About 0.008 at 85 % of 2,000. It says nothing of metrics that are no share of samples. Pairs share
+/// their test samples, so their differences err by less.
+#[must_use]
+pub fn test_error(accuracy: f64, samples: u64) -> f64 {
+    (accuracy * (1.0 - accuracy) / samples as f64).sqrt()
+}
+
 /// Student's two-sided interval at 95 %: `mean ± t(0.975, n − 1) · s / √n`, where s² is the variance with n − 1 in
 /// its denominator. None below two values.
 #[must_use]
 pub fn t_interval(values: &[f64]) -> Option<Interval> {
-    let mean = mean(values)?;
+    let (mean, deviation) = moments(values)?;
     let n = values.len() as f64;
-    // Fails below one degree of freedom.
-    let t = StudentsT::new(0.0, 1.0, n - 1.0).ok()?.inverse_cdf(0.975);
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    let half = t * (squares / (n - 1.0) / n).sqrt();
+    let half = student::critical(0.025, n - 1.0) * deviation / n.sqrt();
     Some(Interval { mean, low: mean - half, high: mean + half })
 }
 

@@ -35,7 +35,9 @@ impl Scheduler {
                 return vec![];
             }
             Request::Why { trial } => (Reply::Why { lines: self.why(trial) }, vec![]),
-            Request::Submit { file, text, facts } => self.take_in(Order::new(file.into(), text, *facts)),
+            Request::Submit { file, text, facts, price } => {
+                self.take_in(Order::new(file.into(), text, *facts, price))
+            }
             Request::Cancel { sweep } => {
                 self.change(sweep, "is being cancelled", Event::Cancel { sweep, by })
             }

@@ -4,6 +4,7 @@
 
 mod answer;
 mod client;
+mod grow;
 mod open;
 pub mod protocol;
 mod server;
@@ -270,6 +271,7 @@ impl Scheduler {
                 let handed = self.executor.assign(worker, attempt, trial, assignment, resume);
                 return handed.err().map(|error| unassignable(worker, attempt, &error.to_string()));
             }
+            Action::Grow { sweep } => return Some(self.grow(sweep)),
             // A result that the disk may still lose needs its checkpoints, and is nobody's news.
             Action::Discard { .. } | Action::Over { .. } => self.deferred.push(action),
             Action::Stop { worker, attempt } => self.executor.stop(worker, attempt),

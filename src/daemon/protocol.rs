@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sweep_wire::Facts;
 
+use crate::cost::Offer;
 use crate::engine::{Millis, Over, SweepId, TrialId};
 
 /// Raised when a line changes its meaning; both sides are of one executable, except while it is being replaced.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The longest request, in bytes: a spec with its facts.
 pub(super) const MAX_REQUEST: u64 = 16 << 20;
@@ -31,6 +32,8 @@ pub enum Request {
         file: String,
         text: String,
         facts: Box<Facts>,
+        /// What the machine costs.
+        price: Option<Offer>,
     },
     /// Answered by `done`, as are the next four.
     Cancel {

@@ -176,11 +176,11 @@ async fn serve(
 
 /// What a request asks for; the robust schedules of a spec, which may take seconds, are solved on a thread of their own.
 async fn asked(request: Request, turns: &Semaphore) -> Asked {
-    let (file, text, facts) = match request {
-        Request::Submit { file, text, facts } => (file, text, facts),
+    let (file, text, facts, price) = match request {
+        Request::Submit { file, text, facts, price } => (file, text, facts, price),
         request => return Asked::Request(request),
     };
-    let order = match Order::new(file.into(), text, *facts) {
+    let order = match Order::new(file.into(), text, *facts, price) {
         Ok(order) => order,
         Err(error) => return Asked::Submit(Err(error)),
     };

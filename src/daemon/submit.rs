@@ -6,11 +6,12 @@ use sweep_wire::Facts;
 
 use super::{Scheduler, SchedulerError, now, protocol::Accepted};
 use crate::{
+    cost::Offer,
     device::{CpuSlots, cpu_slots},
     engine::{Event, GpuNeed, Kind, Limits, Millis, Need, Terms, WHOLE},
     executor,
     plan::{self, Machine, Plan},
-    spec::{self, Device, Spec, SpecError, Work},
+    spec::{self, Device, Seeds, Spec, SpecError, Work},
 };
 
 /// How long a model's trial may make no step unless its spec says otherwise; a program need not tell of its steps.
@@ -25,13 +26,15 @@ pub struct Order {
     pub spec: Spec,
     /// What was found out about its model and data, or about its program's files.
     pub facts: Facts,
+    /// What the machine costs, where the spec says.
+    pub price: Option<Offer>,
 }
 
 impl Order {
     /// # Errors
     /// The text is no spec.
-    pub fn new(file: PathBuf, text: String, facts: Facts) -> Result<Self, SpecError> {
-        Ok(Self { spec: spec::parse(&text, &file)?, file, text, facts })
+    pub fn new(file: PathBuf, text: String, facts: Facts, price: Option<Offer>) -> Result<Self, SpecError> {
+        Ok(Self { spec: spec::parse(&text, &file)?, file, text, facts, price })
     }
 }
 
@@ -41,7 +44,7 @@ impl Scheduler {
     /// # Errors
     /// The spec does not agree with the facts; the disk.
     pub fn submit(&mut self, order: Order) -> Result<(Accepted, Event), SchedulerError> {
-        let Order { file, text, mut spec, facts } = order;
+        let Order { file, text, mut spec, facts, price } = order;
         make_absolute(&mut spec.work)?;
         if spec.resources.device == Device::Cuda && self.state.pool.gpus.is_empty() {
             let message = format!("there is no GPU: {}", self.setup.gpus.why_none());
@@ -49,9 +52,10 @@ impl Scheduler {
             return Err(SpecError::at(&file, &text, "resources.device", message, hint).into());
         }
         let slots = slots(&spec, self.setup.cores);
-        let terms = terms(&spec, slots, self.setup.cores, self.state.pool.gpus.len());
+        let usd_per_hour = price.as_ref().map(|price| price.usd_per_hour);
+        let terms = terms(&spec, usd_per_hour, slots, self.setup.cores, self.state.pool.gpus.len());
         let nonce = self.store.finished(&spec.name, &text)?;
-        let machine = Machine { threads: slots.threads, share: slots.share(self.setup.cores) };
+        let machine = Machine { threads: slots.threads, share: slots.share(self.setup.cores), usd_per_hour };
         if !is_measured_alike(&spec, &facts, slots) {
             let message = "the time of a step was measured with another division of this machine than the \
                            scheduler's, which has other processors";
@@ -60,8 +64,9 @@ impl Scheduler {
             let message = message.to_owned();
             return Err(SpecError::at(&file, &text, "resources", message, Some(hint.to_owned())).into());
         }
-        let plan = plan::plan(&spec, &text, &facts, machine, Some(nonce))
+        let mut plan = plan::plan(&spec, &text, &facts, machine, Some(nonce))
             .map_err(|error| SpecError::at(&file, &text, error.at(), error.to_string(), error.hint()))?;
+        plan.info.price = price;
         executor::write_tables(&self.setup.home, &plan.trials)?;
         let submission = self.store.submit(&plan.info, &plan.trials, &terms, now())?;
         let event = self.resumption(submission.sweep)?;
@@ -72,7 +77,7 @@ impl Scheduler {
         let accepted = Accepted {
             sweep: submission.sweep,
             name: plan.info.name.clone(),
-            trials: plan.trials.len(),
+            trials: plan.trials.iter().filter(|trial| !trial.held).count(),
             factors: factors(&spec, &plan),
             left,
             steps,
@@ -112,7 +117,7 @@ fn slots(spec: &Spec, cores: u32) -> CpuSlots {
     cpu_slots(cores, spec.resources.workers, spec.resources.threads)
 }
 
-fn terms(spec: &Spec, slots: CpuSlots, cores: u32, gpus: usize) -> Terms {
+fn terms(spec: &Spec, usd_per_hour: Option<f64>, slots: CpuSlots, cores: u32, gpus: usize) -> Terms {
     let resources = &spec.resources;
     let millis = |seconds: f64| (seconds * 1000.0).round() as Millis;
     let kind = if spec.program().is_some() { Kind::Program } else { Kind::Trainer };
@@ -147,7 +152,7 @@ fn terms(spec: &Spec, slots: CpuSlots, cores: u32, gpus: usize) -> Terms {
             failures: spec.limits.failures,
             usd: spec.limits.cost_usd,
         },
-        usd_per_hour: spec.pricing.map(|pricing| pricing.usd_per_hour),
+        usd_per_hour,
         max_retries: spec.retry.max,
         backoff_ms: millis(spec.retry.backoff_s),
         max_checkpoints: spec.checkpoint.keep as usize,
@@ -156,6 +161,7 @@ fn terms(spec: &Spec, slots: CpuSlots, cores: u32, gpus: usize) -> Terms {
             (None, Kind::Trainer) => Some(STALL_MS),
             (None, Kind::Program) => None,
         },
+        grows: !spec.seeds.is_fixed(),
     }
 }
 
@@ -164,11 +170,14 @@ fn factors(spec: &Spec, plan: &Plan) -> String {
         1 => format!("1 {name}"),
         _ => format!("{number} {name}s"),
     };
-    let cells = spec.schedules.len() * spec.budgets.len() * spec.seeds as usize;
+    let cells = spec.schedules.len() * spec.budgets.len() * spec.seeds.max as usize;
     let mut factors = vec![
         count(spec.schedules.len(), "schedule"),
         count(spec.budgets.len(), "budget"),
-        count(spec.seeds as usize, "seed"),
+        match spec.seeds {
+            seeds if seeds.is_fixed() => count(seeds.max as usize, "seed"),
+            Seeds { min, max } => format!("{min} to {max} seeds"),
+        },
     ];
     let settings = plan.trials.len() / cells.max(1);
     if settings > 1 {

@@ -33,6 +33,8 @@ pub struct Exit {
 pub enum Event {
     /// These trials of a sweep are to be trained, in this order. One that is not over has new terms and goes on.
     Submitted { sweep: SweepId, terms: Box<Terms>, before: Before, trials: Vec<Submitted> },
+    /// The answer to [`Action::Grow`]: further trials, or none if it has all.
+    Grown { sweep: SweepId, trials: Vec<Submitted> },
     /// What runs of the sweep is stopped, and nothing of it is started.
     Cancel { sweep: SweepId, by: String },
     /// Nothing of the sweep is started; with `stop` what runs is stopped.
@@ -97,6 +99,10 @@ pub enum Action {
     Tell {
         sweeps: Vec<SweepId>,
         text: String,
+    },
+    /// All trials of the sweep are over; which others does it need?
+    Grow {
+        sweep: SweepId,
     },
     /// The sweep has come to its end.
     Over {

@@ -14,7 +14,7 @@ impl State {
         trials: Vec<Submitted>,
     ) {
         let sweep = self.sweeps.entry(id).or_insert_with(|| Sweep::new(terms.clone(), before));
-        (sweep.terms, sweep.stage, sweep.start_failures) = (terms, Stage::Open, 0);
+        (sweep.terms, sweep.stage, sweep.start_failures, sweep.asked) = (terms, Stage::Open, 0, false);
         let mut fresh: Vec<(TrialId, Trial)> = Vec::with_capacity(trials.len());
         let mut brought = BTreeSet::new();
         let mut queue: Vec<(u64, TrialId)> = Vec::with_capacity(trials.len());
@@ -68,6 +68,20 @@ impl State {
             Place::Waiting { order } => _ = sweep.queue.insert((order, trial)),
             Place::Running(_) => sweep.running += 1,
             Place::Delayed { .. } | Place::Between => {}
+        }
+    }
+
+    /// A sweep was given more trials, or has them all; it stays paused if it is.
+    pub(super) fn on_grown(&mut self, id: SweepId, trials: Vec<Submitted>) {
+        let Some(sweep) = self.sweeps.get_mut(&id) else { return };
+        if trials.is_empty() {
+            (sweep.terms.grows, sweep.asked) = (false, false);
+            return;
+        }
+        let (terms, stage, before) = (sweep.terms.clone(), sweep.stage.clone(), sweep.before);
+        self.on_submitted((id, terms, before), trials);
+        if let Some(sweep) = self.sweeps.get_mut(&id) {
+            sweep.stage = stage;
         }
     }
 
@@ -228,9 +242,14 @@ impl State {
     /// Sweeps of which nothing is left, or nothing more may start, come to their end.
     pub(super) fn settle_sweeps(&mut self, now: Millis, actions: &mut Vec<Action>) {
         let mut over = Vec::new();
-        for (id, sweep) in &self.sweeps {
+        for (id, sweep) in &mut self.sweeps {
             match &sweep.stage {
                 Stage::Stopping(how) if sweep.left == 0 => over.push((*id, how.clone())),
+                Stage::Open | Stage::Paused if sweep.left == 0 && sweep.terms.grows => {
+                    if !std::mem::replace(&mut sweep.asked, true) {
+                        actions.push(Action::Grow { sweep: *id });
+                    }
+                }
                 Stage::Open | Stage::Paused if sweep.left == 0 => over.push((*id, Over::Done)),
                 _ => {}
             }

@@ -203,8 +203,10 @@ impl State {
             let draining = self.drain != Drain::No;
             match known.phase {
                 Phase::Idle { since } => {
+                    // One that is asked whether it grows answers before a new worker could be started.
                     let wants = |sweep: &Sweep| {
-                        sweep.stage == Stage::Open && sweep.left > 0 && sweep.terms.need == known.need
+                        let has_work = sweep.left > 0 || sweep.terms.grows;
+                        sweep.stage == Stage::Open && has_work && sweep.terms.need == known.need
                     };
                     let kept = !draining && self.sweeps.values().any(wants);
                     if draining || !kept && now - since >= self.policy.idle_ms {

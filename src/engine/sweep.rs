@@ -25,6 +25,9 @@ pub struct Terms {
     pub max_checkpoints: usize,
     /// An attempt that makes no step for this long is ended.
     pub stall_ms: Option<Millis>,
+    /// Whether there may be more trials once those that it has are over: then it is asked for.
+    #[serde(default)]
+    pub grows: bool,
 }
 
 /// At which no new trial is started.
@@ -121,6 +124,8 @@ pub struct Sweep {
     pub(super) pace: (f64, u64),
     /// The most a worker of it took of a GPU, in bytes, once one has made a step.
     pub gpu_memory: Option<u64>,
+    /// Whether it was asked for more trials, and no answer came.
+    pub(super) asked: bool,
 }
 
 impl Counts {
@@ -149,6 +154,7 @@ impl Sweep {
             spent: 0.0,
             pace: (0.0, 0),
             gpu_memory: None,
+            asked: false,
         }
     }
 

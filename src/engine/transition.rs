@@ -16,6 +16,7 @@ impl State {
             Event::Submitted { sweep, terms, before, trials } => {
                 self.on_submitted((sweep, *terms, before), trials);
             }
+            Event::Grown { sweep, trials } => self.on_grown(sweep, trials),
             Event::Cancel { sweep, by } => self.on_cancel(now, sweep, by, &mut actions),
             Event::Pause { sweep, by, stop } => self.on_pause(now, sweep, by, stop, &mut actions),
             Event::Resume { sweep, by } => self.on_resume(now, sweep, by, &mut actions),

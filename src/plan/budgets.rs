@@ -2,7 +2,7 @@
 
 use sweep_wire::Facts;
 
-use super::PlanError;
+use super::{Machine, PlanError};
 use crate::spec::{Budget, MAX_STEPS, Spec};
 
 /// A budget as printed and in steps.
@@ -14,12 +14,12 @@ pub(super) struct Budgeted {
     pub(super) settled: Option<String>,
 }
 
-/// The longest first. `share` is what a worker takes of the machine.
+/// The longest first.
 pub(super) fn budgets(
     spec: &Spec,
     per_epoch: u64,
     facts: &Facts,
-    share: f64,
+    machine: Machine,
 ) -> Result<Vec<Budgeted>, PlanError> {
     let mut budgets = Vec::new();
     for budget in &spec.budgets {
@@ -27,7 +27,7 @@ pub(super) fn budgets(
             Budget::Share(share) => (spec.training.full_budget.part(share, per_epoch), None),
             Budget::Length(length) => (length.steps(per_epoch), None),
             Budget::Time(seconds) => timed(*budget, seconds, facts)?,
-            Budget::Money(usd) => paid(*budget, usd, spec, facts, share)?,
+            Budget::Money(usd) => paid(*budget, usd, facts, machine)?,
         };
         let name = budget.to_string();
         if steps > MAX_STEPS {
@@ -53,19 +53,18 @@ fn timed(budget: Budget, seconds: f64, facts: &Facts) -> Result<(u64, Option<Str
 fn paid(
     budget: Budget,
     usd: f64,
-    spec: &Spec,
     facts: &Facts,
-    share: f64,
+    Machine { share, usd_per_hour, .. }: Machine,
 ) -> Result<(u64, Option<String>), PlanError> {
-    let Some(pricing) = spec.pricing else {
+    let Some(usd_per_hour) = usd_per_hour else {
         return Err(PlanError::NotMeasured { at: "budgets", what: "what the machine costs" });
     };
     let step = step_seconds(facts)?;
-    let seconds = usd / (pricing.usd_per_hour * share) * 3600.0;
+    let seconds = usd / (usd_per_hour * share) * 3600.0;
     let steps = fitting(budget, seconds, step)?;
     let words = format!(
         "{budget} are {steps} steps, at ${} an hour for the machine, of which a worker takes {:.3}, and {} a step: {MEASURED}",
-        pricing.usd_per_hour,
+        usd_per_hour,
         share,
         milliseconds(step)
     );

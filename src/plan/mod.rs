@@ -59,6 +59,8 @@ pub struct Machine {
     pub threads: u32,
     /// What each worker takes of the machine, from 0 to 1.
     pub share: f64,
+    /// What the whole of it costs.
+    pub usd_per_hour: Option<f64>,
 }
 
 impl PlanError {
@@ -101,10 +103,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Steps of all trials together.
+    /// Steps of all trials together that are trained in any case.
     #[must_use]
     pub fn steps(&self) -> u64 {
-        self.trials.iter().map(|trial| trial.steps).sum()
+        self.trials.iter().filter(|trial| !trial.held).map(|trial| trial.steps).sum()
     }
 }
 
@@ -115,7 +117,7 @@ struct Frame {
     budgets: Vec<Budgeted>,
 }
 
-fn frame(spec: &Spec, text: &str, facts: &Facts, share: f64) -> Result<Frame, PlanError> {
+fn frame(spec: &Spec, text: &str, facts: &Facts, machine: Machine) -> Result<Frame, PlanError> {
     let info = match &spec.work {
         Work::Model(model) => model::info(spec, model, text, facts)?,
         Work::Program(program) => program::info(spec, program, text, facts),
@@ -125,15 +127,15 @@ fn frame(spec: &Spec, text: &str, facts: &Facts, share: f64) -> Result<Frame, Pl
         // Budgets of programs are in steps.
         Work::Program(_) => 1,
     };
-    Ok(Frame { info, per_epoch, budgets: budgets(spec, per_epoch, facts, share)? })
+    Ok(Frame { info, per_epoch, budgets: budgets(spec, per_epoch, facts, machine)? })
 }
 
-/// Whether a plan can be made, without the work of making it; `share` is [`Machine::share`].
+/// Whether a plan can be made, without the work of making it.
 ///
 /// # Errors
 /// As [`plan`].
-pub fn check(spec: &Spec, text: &str, facts: &Facts, share: f64) -> Result<(), PlanError> {
-    frame(spec, text, facts, share).map(|_| ())
+pub fn check(spec: &Spec, text: &str, facts: &Facts, machine: Machine) -> Result<(), PlanError> {
+    frame(spec, text, facts, machine).map(|_| ())
 }
 
 /// Makes the plan. One seed of every cell comes before the next seed, so that a first answer is there early;
@@ -151,11 +153,11 @@ pub fn plan(
     machine: Machine,
     nonce: Option<u64>,
 ) -> Result<Plan, PlanError> {
-    let Frame { info, per_epoch, budgets } = frame(spec, text, facts, machine.share)?;
+    let Frame { info, per_epoch, budgets } = frame(spec, text, facts, machine)?;
     let settings = settings(&spec.parameters);
     let tasks: Vec<Arc<Task>> =
         settings.iter().map(|settings| Arc::new(task(spec, settings, machine.threads))).collect();
-    let count = settings.len() * spec.schedules.len() * budgets.len() * spec.seeds as usize;
+    let count = settings.len() * spec.schedules.len() * budgets.len() * spec.seeds.max as usize;
     let weights = model::keeps_weights(spec, facts, count);
     // Another sweep runs its program another time, so it takes no results from this one either.
     let nonce = nonce.map(|nonce| {
@@ -163,7 +165,7 @@ pub fn plan(
         blake3::hash(parts.as_bytes()).to_hex().to_string()
     });
     let beside = Beside { facts, device: spec.resources.device, nonce: nonce.as_deref() };
-    let mut recipes: Vec<Arc<Recipe>> = Vec::with_capacity(count / spec.seeds.max(1) as usize);
+    let mut recipes: Vec<Arc<Recipe>> = Vec::with_capacity(count / spec.seeds.max as usize);
     for budget in &budgets {
         let steps = budget.steps;
         let (log_every, evaluate) = match &spec.work {
@@ -192,9 +194,14 @@ pub fn plan(
         }
     }
     let mut trials = Vec::with_capacity(count);
-    for seed in 0..spec.seeds {
+    for seed in 0..spec.seeds.max {
         for recipe in &recipes {
-            let mut trial = PlannedTrial { key: String::new(), seed, recipe: Arc::clone(recipe) };
+            let mut trial = PlannedTrial {
+                key: String::new(),
+                seed,
+                held: seed >= spec.seeds.min,
+                recipe: Arc::clone(recipe),
+            };
             trial.key = key::key(&trial, beside);
             trials.push(trial);
         }

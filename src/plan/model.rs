@@ -127,5 +127,6 @@ pub(super) fn info(spec: &Spec, work: &ModelWork, text: &str, facts: &Facts) -> 
         selection_metric: validation.then(|| format!("validation/{metric}")),
         maximize: metric.maximize() && (test || validation),
         facts: Some(facts.clone()),
+        price: None,
     })
 }

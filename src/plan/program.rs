@@ -87,5 +87,6 @@ pub(super) fn info(spec: &Spec, work: &ProgramWork, text: &str, facts: &Facts) -
         selection_metric: None,
         maximize: work.maximize,
         facts: Some(facts.clone()),
+        price: None,
     }
 }

@@ -15,7 +15,7 @@ schedules: [cosine]
 parameters: {learning_rate: 0.1}
 ";
 
-const ONE: Machine = Machine { threads: 1, share: 0.5 };
+const ONE: Machine = Machine { threads: 1, share: 0.5, usd_per_hour: Some(3.6) };
 
 fn facts() -> Facts {
     Facts {
@@ -106,7 +106,7 @@ fn points_and_evaluations_have_their_defaults() {
     let end = replaced("4 epochs", "4 epochs, evaluate: end");
     assert_eq!(end.trials[0].evaluate, [248]);
     let spec = crate::spec::parse(SPEC, Path::new("folder/name.yaml")).unwrap();
-    assert_eq!((spec.name.as_str(), spec.seeds, spec.budgets.len()), ("name", 1, 1));
+    assert_eq!((spec.name.as_str(), spec.seeds.max, spec.budgets.len()), ("name", 1, 1));
 }
 
 #[test]

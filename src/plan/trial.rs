@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sweep_wire::{Best, Contents, Every, Facts, Job, Program};
 
 use super::Rates;
+use crate::cost::Offer;
 
 /// One training run, with everything that decides its result. Beside its key and its seed it is its recipe: a plan may
 /// have a hundred thousand.
@@ -14,6 +15,8 @@ pub struct PlannedTrial {
     /// Hash of everything that decides the result, in hexadecimal; equal keys are the same trial.
     pub key: String,
     pub seed: u64,
+    /// Whether results decide if this seed is trained.
+    pub held: bool,
     pub recipe: Arc<Recipe>,
 }
 
@@ -144,4 +147,6 @@ pub struct SweepInfo {
     pub maximize: bool,
     /// What was found out about model and data.
     pub facts: Option<Facts>,
+    /// What the machine costs.
+    pub price: Option<Offer>,
 }

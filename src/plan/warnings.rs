@@ -2,7 +2,7 @@
 
 use sweep_wire::Facts;
 
-use super::{PlanError, budgets::Budgeted, frame};
+use super::{Machine, PlanError, budgets::Budgeted, frame};
 use crate::{
     schedule::{Schedule, Shape},
     spec::{Listed, Spec},
@@ -12,13 +12,13 @@ use crate::{
 const LOOKS: u64 = 2000;
 
 /// A sentence for each schedule that does nothing at some budget, trains nothing, or rises above its peak; at the first
-/// peak rate of the spec. `share` is [`super::Machine::share`].
+/// peak rate of the spec.
 ///
 /// # Errors
 /// As [`super::plan`].
-pub fn warnings(spec: &Spec, text: &str, facts: &Facts, share: f64) -> Result<Vec<String>, PlanError> {
+pub fn warnings(spec: &Spec, text: &str, facts: &Facts, machine: Machine) -> Result<Vec<String>, PlanError> {
     let peak = spec.parameters.learning_rate[0];
-    let budgets = frame(spec, text, facts, share)?.budgets;
+    let budgets = frame(spec, text, facts, machine)?.budgets;
     let mut all = Vec::new();
     for listed in &spec.schedules {
         let Listed::Given(schedule) = listed else { continue };

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use comfy_table::{Attribute, Cell, CellAlignment};
 
+use crate::answer::{MIN_SEEDS, better};
+
 use super::{
     Look, ResultRow, Results, Totals, escape,
-    results::{MIN_SEEDS, better},
+    results::Statistic,
     table::{blank, draw, markdown},
     words,
 };
@@ -86,7 +88,7 @@ fn drawn(grid: &Grid, columns: std::ops::Range<usize>, look: Look) -> comfy_tabl
 }
 
 /// A long schedule name with a line for each of its parameters, so that three budgets fit 80 columns.
-fn folded(label: &str) -> String {
+pub(super) fn folded(label: &str) -> String {
     const LONG: usize = 24;
     let fold =
         |line: &str| if line.chars().count() > LONG { line.replace(',', ",\n  ") } else { line.to_owned() };
@@ -135,15 +137,19 @@ fn best(results: &Results, steps: u64) -> Option<f64> {
     if rows.clone().any(|row| row.missing > 0) {
         return None;
     }
-    let means: Vec<f64> = rows.filter(|row| row.diverged == 0).filter_map(|row| row.mean).collect();
+    let means: Vec<f64> =
+        rows.filter(|row| row.diverged == 0).filter_map(|row| row.center(results.statistic)).collect();
     let best = means.iter().copied().reduce(|a, b| if better(b, a, results.maximize) { b } else { a });
     best.filter(|_| means.len() > 1)
 }
 
 fn cell(row: &ResultRow, results: &Results, best: Option<f64>) -> Text {
-    let is_best = best.is_some() && row.mean == best && row.diverged == 0;
+    let is_best = best.is_some() && row.center(results.statistic) == best && row.diverged == 0;
     let mut lines = Vec::new();
-    match (row.mean, row.high) {
+    match (row.center(results.statistic), row.high) {
+        (Some(center), _) if results.statistic != Statistic::Mean => {
+            lines.push(words::values(&[center], &results.metric));
+        }
         (Some(mean), Some(high)) => lines.push(words::mean(mean, high - mean, &results.metric)),
         (Some(_), None) => lines.push(words::values(&row.values, &results.metric)),
         (None, _) => {}
@@ -197,15 +203,27 @@ fn total(totals: &Totals) -> String {
 fn legend(results: &Results) -> String {
     let goal = if results.maximize { "higher" } else { "lower" };
     let mut first = format!("Cells: {}, {goal} is better", escape(&words::metric(&results.metric)));
-    let with_interval = || results.rows.iter().filter(|row| row.low.is_some()).map(|row| row.seeds);
+    let is_mean = results.statistic == Statistic::Mean;
+    let with_interval = || {
+        let rows = results.rows.iter().filter(|row| if is_mean { row.low.is_some() } else { row.seeds > 0 });
+        rows.map(|row| row.seeds)
+    };
     if let (Some(fewest), Some(most)) = (with_interval().min(), with_interval().max()) {
         let seeds = if fewest == most { format!("{most}") } else { format!("{fewest} to {most}") };
-        first += &format!(
-            "; mean over {seeds} seeds ± half the width of its 95 % confidence interval (Student's t)"
-        );
+        first += &match results.statistic {
+            Statistic::Mean => {
+                format!(
+                    "; mean over {seeds} seeds ± half the width of its 95 % confidence interval (Student's t)"
+                )
+            }
+            Statistic::Median => format!("; median over {seeds} seeds"),
+            Statistic::Best => {
+                format!("; the best of {seeds} seeds, which more seeds make better by themselves")
+            }
+        };
     }
     let mut sentences = vec![first + "."];
-    if results.rows.iter().any(|row| row.mean.is_some() && row.low.is_none()) {
+    if is_mean && results.rows.iter().any(|row| row.mean.is_some() && row.low.is_none()) {
         sentences.push(format!("Below {MIN_SEEDS} finished seeds a cell lists their values."));
     }
     if results.rows.iter().any(|row| row.diverged > 0) {
@@ -227,7 +245,12 @@ fn legend(results: &Results) -> String {
     }
     sentences.extend(followed(results));
     if results.budgets.iter().any(|budget| best(results, budget.steps).is_some()) {
-        sentences.push("★ best mean of its budget.".to_owned());
+        let what = match results.statistic {
+            Statistic::Mean => "mean",
+            Statistic::Median => "median",
+            Statistic::Best => "value",
+        };
+        sentences.push(format!("★ best {what} of its budget."));
     }
     sentences.join(" ")
 }

@@ -4,10 +4,15 @@
 //! from outside is escaped here, before it can reach a terminal.
 
 mod chart;
+mod cost;
+mod differences;
+mod document;
 mod escape;
+mod findings;
 mod matrix;
 pub mod python;
 mod results;
+mod savings;
 mod sheet;
 mod show;
 mod table;
@@ -15,10 +20,17 @@ mod words;
 
 use std::str::FromStr;
 
-pub use chart::{Chart, Part, Series, html};
+pub use chart::{
+    Chart, KeyNumber, Kind, Matrix, MatrixCell, MatrixRow, Part, Series, Unit, Verdict, html, screen, svg,
+};
+pub use cost::{cost, cost_sentences, cost_table, cost_table_for_people, price_of};
+pub use differences::{Difference, differences};
+pub use document::{Block, Document, count_numbers, options_of};
 pub use escape::escape;
+pub use findings::{Findings, as_json};
 pub use matrix::{matrix, matrix_markdown};
-pub use results::{Budget, ResultRow, Results, Totals};
+pub use results::{Budget, ResultRow, Results, Statistic, Totals};
+pub use savings::{answer, method, money_sentences, savings, savings_table, savings_table_for_people};
 pub use sheet::{Check, Sheet, State, checks};
 pub use show::{show, sparkline};
 pub use table::{render, screen_width};

@@ -1,20 +1,37 @@
 //! Trials → one row per schedule and budget: the statistics that every format shows.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, str::FromStr};
 
 use serde::Serialize;
 use serde_json::json;
 
 use crate::{
+    answer::{Cells, Group, MIN_SEEDS, better},
     cost,
     store::{Cell, Counts, Outcome, Span, SweepRow, Table, TrialStatus},
 };
 
-/// Below this many finished seeds an interval says nothing.
-pub(super) const MIN_SEEDS: usize = 3;
+/// What stands for a cell's seeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Statistic {
+    Mean,
+    Median,
+    Best,
+}
+
+impl FromStr for Statistic {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "mean" => Ok(Self::Mean),
+            "median" => Ok(Self::Median),
+            "best" => Ok(Self::Best),
+            _ => Err("there are `mean`, `median` and `best`".to_owned()),
+        }
+    }
+}
 
 /// A sweep's results, as `results --format json` prints them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,6 +42,8 @@ pub struct Results {
     pub name: String,
     pub metric: String,
     pub maximize: bool,
+    /// What tables show of a cell.
+    pub statistic: Statistic,
     /// The metric by whose mean each schedule and budget took its settings, where several were tried and there is
     /// a validation set; otherwise all settings are listed.
     pub chosen_by: Option<String>,
@@ -48,6 +67,9 @@ pub struct ResultRow {
     /// Student's 95 % interval of the mean; none below three finished seeds.
     pub low: Option<f64>,
     pub high: Option<f64>,
+    pub median: Option<f64>,
+    /// The largest where more is better, else the smallest.
+    pub best: Option<f64>,
     pub values: Vec<f64>,
     /// Mean generalisation gap of the finished seeds: how much better the metric is on training samples.
     pub gap: Option<f64>,
@@ -98,62 +120,35 @@ impl Totals {
     }
 }
 
-/// Trials of the same schedule, steps and setting, each as its place among all that were seen.
-type Group<'a> = ((usize, u64, usize), Vec<&'a Outcome>);
-
 impl Results {
     /// The results of a sweep from its trials in the plan's order.
     #[must_use]
     pub fn new(sweep: &SweepRow, outcomes: &[Outcome]) -> Self {
-        let (mut schedules, mut settings) = (Places::default(), Places::default());
-        let mut known: HashMap<*const Cell, usize> = HashMap::new();
-        let mut groups: Vec<Group<'_>> = Vec::new();
-        for outcome in outcomes {
-            let cell = &outcome.cell;
-            let group = *known.entry(Arc::as_ptr(cell)).or_insert_with(|| {
-                // Adding nothing makes one of both zeros.
-                let setting = cell.settings.iter().map(|(name, value)| (name, (value + 0.0).to_bits()));
-                let setting = settings.of(setting.collect::<Vec<_>>());
-                groups.push(((schedules.of(&cell.schedule), cell.steps, setting), Vec::new()));
-                groups.len() - 1
-            });
-            groups[group].1.push(outcome);
-        }
-        let mut cells: BTreeMap<(usize, u64, usize), Vec<&Outcome>> = BTreeMap::new();
-        for (place, group) in groups {
-            let cell = cells.entry(place).or_default();
-            // Budgets of as many steps have the same trials, which are seeds once.
-            let is_merged = !cell.is_empty();
-            cell.extend(group);
-            if is_merged {
-                let mut seen = HashSet::new();
-                cell.retain(|outcome| seen.insert(outcome.trial));
-            }
-        }
-        let chosen_by = sweep.selection_metric.clone().filter(|_| settings.0.len() > 1);
-        let mut chosen: Vec<(usize, u64, Rank, &[&Outcome])> = Vec::new();
-        for ((schedule, steps, _), cell) in &cells {
-            let rank = Rank::new(cell);
-            let rival = chosen.last_mut().filter(|last| (last.0, last.1) == (*schedule, *steps));
-            match rival {
-                Some(rival) if chosen_by.is_some() => {
-                    if rank.beats(rival.2, sweep.maximize) {
-                        (rival.2, rival.3) = (rank, cell);
-                    }
-                }
-                _ => chosen.push((*schedule, *steps, rank, cell)),
-            }
-        }
-        let rows = chosen.into_iter().map(|(_, _, _, cell)| ResultRow::new(cell)).collect();
+        let cells = Cells::new(sweep, outcomes);
         Self {
             version: 1,
             sweep: sweep.sweep,
             name: sweep.name.clone(),
             metric: sweep.metric.clone(),
             maximize: sweep.maximize,
-            chosen_by,
-            rows,
+            statistic: Statistic::Mean,
+            rows: cells.groups.iter().map(|group| ResultRow::new(group, sweep.maximize)).collect(),
+            chosen_by: cells.chosen_by,
             budgets: budgets(outcomes),
+        }
+    }
+
+    /// What tells a row from others of its budget: its schedule, and its settings where they are listed apart.
+    #[must_use]
+    pub fn label(&self, row: &ResultRow) -> String {
+        let is_alone =
+            self.chosen_by.is_some() || self.rows.iter().all(|other| other.settings == row.settings);
+        match is_alone {
+            true => row.schedule.clone(),
+            false => {
+                let settings = row.settings.iter().map(|(name, value)| format!(" {name}={value}"));
+                row.schedule.clone() + &settings.collect::<String>()
+            }
         }
     }
 
@@ -165,7 +160,8 @@ impl Results {
         let mut columns = vec!["schedule", "budget", "steps"];
         columns.extend(&settings);
         columns.extend([
-            "seeds", "mean", "low", "high", "values", "gap", "diverged", "failed", "missing", "seconds",
+            "seeds", "mean", "low", "high", "median", "best", "values", "gap", "diverged", "failed",
+            "missing", "seconds",
         ]);
         let mut table = Table::new(&columns);
         for row in &self.rows {
@@ -177,6 +173,8 @@ impl Results {
                 json!(row.mean),
                 json!(row.low),
                 json!(row.high),
+                json!(row.median),
+                json!(row.best),
                 json!(values.join(" ")),
                 json!(row.gap),
                 json!(row.diverged),
@@ -191,13 +189,11 @@ impl Results {
 }
 
 impl ResultRow {
-    fn new(cell: &[&Outcome]) -> Self {
-        let values: Vec<f64> = done(cell).filter_map(|outcome| outcome.value).collect();
-        let gaps: Vec<f64> = done(cell).filter_map(|outcome| outcome.gap).collect();
-        let seconds: Vec<f64> = done(cell).filter_map(|outcome| outcome.device_seconds).collect();
+    fn new(group: &Group<'_>, maximize: bool) -> Self {
+        let values = group.values();
+        let gaps: Vec<f64> = group.done().filter_map(|outcome| outcome.gap).collect();
         let interval = cost::t_interval(&values).filter(|_| values.len() >= MIN_SEEDS);
-        let (diverged, failed) = (count(cell, TrialStatus::Diverged), count(cell, TrialStatus::Failed));
-        let Cell { schedule, budget, steps, settings, followed } = (*cell[0].cell).clone();
+        let Cell { schedule, budget, steps, settings, followed, .. } = group.cell.clone();
         Self {
             schedule,
             budget,
@@ -206,52 +202,28 @@ impl ResultRow {
             mean: cost::mean(&values),
             low: interval.map(|interval| interval.low),
             high: interval.map(|interval| interval.high),
+            median: cost::median(&values),
+            best: values.iter().copied().reduce(|a, b| if better(b, a, maximize) { b } else { a }),
             gap: cost::mean(&gaps),
             settings,
             followed,
-            diverged,
-            failed,
-            missing: cell.len() - values.len() - diverged - failed,
-            seconds: cost::median(&seconds),
+            diverged: group.count(TrialStatus::Diverged),
+            failed: group.count(TrialStatus::Failed),
+            missing: group.missing(),
+            seconds: group.seconds(),
             values,
         }
     }
-}
 
-/// What settings are chosen by: those with fewer diverged seeds first, then those with a better mean.
-#[derive(Clone, Copy)]
-struct Rank {
-    diverged: usize,
-    mean: Option<f64>,
-}
-
-impl Rank {
-    fn new(cell: &[&Outcome]) -> Self {
-        let diverged = count(cell, TrialStatus::Diverged);
-        let values: Vec<f64> = done(cell).filter_map(|outcome| outcome.selection).collect();
-        Self { diverged, mean: cost::mean(&values) }
-    }
-
-    fn beats(self, other: Self, maximize: bool) -> bool {
-        match (self.mean, other.mean) {
-            (Some(_), None) => true,
-            (None, _) => false,
-            (Some(mine), Some(theirs)) if self.diverged == other.diverged => better(mine, theirs, maximize),
-            _ => self.diverged < other.diverged,
+    /// What stands for its seeds.
+    #[must_use]
+    pub fn center(&self, statistic: Statistic) -> Option<f64> {
+        match statistic {
+            Statistic::Mean => self.mean,
+            Statistic::Median => self.median,
+            Statistic::Best => self.best,
         }
     }
-}
-
-pub(super) fn better(one: f64, other: f64, maximize: bool) -> bool {
-    if maximize { one > other } else { one < other }
-}
-
-fn count(cell: &[&Outcome], end: TrialStatus) -> usize {
-    cell.iter().filter(|outcome| outcome.end == Some(end)).count()
-}
-
-fn done<'a>(cell: &'a [&Outcome]) -> impl Iterator<Item = &'a Outcome> {
-    cell.iter().copied().filter(|outcome| outcome.end == Some(TrialStatus::Done))
 }
 
 fn budgets(outcomes: &[Outcome]) -> Vec<Budget> {
@@ -266,20 +238,4 @@ fn budgets(outcomes: &[Outcome]) -> Vec<Budget> {
         seconds: cost::median(&seconds),
     };
     columns.into_iter().map(budget).collect()
-}
-
-/// Things by the order in which they were first seen.
-struct Places<T>(BTreeMap<T, usize>);
-
-impl<T> Default for Places<T> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
-}
-
-impl<T: Ord> Places<T> {
-    fn of(&mut self, item: T) -> usize {
-        let next = self.0.len();
-        *self.0.entry(item).or_insert(next)
-    }
 }

@@ -1,10 +1,6 @@
 //! Numbers, durations and metrics as people read them.
 
-/// Whether a metric is a share that is shown in percent.
-pub(super) fn is_share(metric: &str) -> bool {
-    let name = metric.rsplit('/').next().unwrap_or_default();
-    name == "accuracy" || name.ends_with("_accuracy")
-}
+use crate::cost::{is_share, money};
 
 /// Values of a metric, with their unit at the end.
 pub(super) fn values(values: &[f64], metric: &str) -> String {
@@ -21,6 +17,27 @@ pub(super) fn mean(mean: f64, half: f64, metric: &str) -> String {
 #[must_use]
 pub fn value_of(value: f64, metric: &str) -> String {
     values(&[value], metric)
+}
+
+/// By how much a metric differs, with its sign: in points where it is a share.
+pub(super) fn difference(value: f64, metric: &str) -> String {
+    let sign = if value < 0.0 { "−" } else { "+" };
+    let size = match is_share(metric) {
+        true => format!("{:.2} points", 100.0 * value.abs()),
+        false => number(value.abs(), metric),
+    };
+    format!("{sign}{size}")
+}
+
+/// "0.12 points better", from a difference that is positive where it is better.
+pub(super) fn better_or_worse(value: f64, metric: &str) -> String {
+    let size = difference(value.abs(), metric);
+    format!("{} {}", size.trim_start_matches('+'), if value < 0.0 { "worse" } else { "better" })
+}
+
+/// Hours for a bill, or less where it is seconds and minutes.
+pub(super) fn hours(hours: f64) -> String {
+    if hours.abs() < 1.0 { seconds(hours * 3600.0) } else { money::hours(hours) }
 }
 
 /// Bytes, with about three digits.

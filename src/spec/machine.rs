@@ -1,4 +1,4 @@
-//! `resources:`, `retry:`, `limits:`, `pricing:` and `priority:`: what a sweep may use and spend. None of it decides
+//! `resources:`, `retry:`, `limits:` and `priority:`: what a sweep may use and spend. None of it decides
 //! a result.
 
 use super::{
@@ -25,7 +25,6 @@ const RESOURCES: Keys = Keys {
 };
 const RETRY: Keys = Keys { known: &["max", "backoff"], later: &[] };
 const LIMITS: Keys = Keys { known: &["trials", "wall_clock", "failures", "cost_usd", "stall"], later: &[] };
-const PRICING: Keys = Keys { known: &["usd_per_hour"], later: &["sku"] };
 
 /// Workers that one GPU may have.
 const MAX_PER_GPU: u32 = 64;
@@ -93,13 +92,6 @@ pub struct Limits {
     pub cost_usd: Option<f64>,
     /// How long an attempt may be without progress, above 0.
     pub stall_s: Option<f64>,
-}
-
-/// What the machine costs.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pricing {
-    /// Above 0.
-    pub usd_per_hour: f64,
 }
 
 impl Resources {
@@ -244,12 +236,7 @@ pub(super) fn limits(top: &Map<'_>) -> Result<Limits, Fault> {
     })
 }
 
-pub(super) fn pricing(at: &Cursor<'_>) -> Result<Pricing, Fault> {
-    let map = at.map(&PRICING)?;
-    Ok(Pricing { usd_per_hour: usd(&map.required("usd_per_hour", "0.80")?)? })
-}
-
-fn usd(at: &Cursor<'_>) -> Result<f64, Fault> {
+pub(super) fn usd(at: &Cursor<'_>) -> Result<f64, Fault> {
     scalar::number(at, "a number of dollars above 0, at most 1e9", |usd| usd > 0.0 && usd <= 1e9)
 }
 

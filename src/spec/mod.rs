@@ -17,6 +17,7 @@ mod parameters;
 mod patterns;
 mod place;
 mod program;
+mod savings;
 mod scalar;
 mod schedules;
 mod sweep;
@@ -28,8 +29,9 @@ mod units;
 mod yaml;
 
 pub use error::{Place, SpecError};
-pub use machine::{Device, GpuShare, Limits, Pricing, Resources, Retry};
+pub use machine::{Device, GpuShare, Limits, Resources, Retry};
 pub use place::locate;
+pub use savings::{Pricing, Question, Seeds, named_among};
 pub use schedules::{Listed, Misread, typed};
 pub use types::{
     Budget, Checkpoint, Checkpoints, Interval, Length, Metric, ModelWork, Parameters, ProgramWork, Spec,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    MAX_SEEDS, MAX_TRIALS,
+    MAX_TRIALS,
     budgets::{budgets, can_be_had},
     checkpoint::checkpoint,
     cursor::{Cursor, Keys, Map},
@@ -12,7 +12,9 @@ use super::{
     machine::{self, Resources, Retry},
     metric,
     model::model,
-    optimizer, parameters, program, scalar,
+    optimizer, parameters, program,
+    savings::{self, Question, Seeds},
+    scalar,
     schedules::{Listed, schedules},
     training,
     types::{Budget, Checkpoint, ModelWork, Parameters, ProgramWork, Spec, Training, Word, Work},
@@ -36,6 +38,7 @@ const TOP: Keys = Keys {
         "schedules",
         "parameters",
         "seeds",
+        "savings",
         "metric",
         "resources",
         "retry",
@@ -71,13 +74,14 @@ pub(super) fn read(root: &Node, file: &Path) -> Result<Spec, Fault> {
         budgets: map.or("budgets", vec![Budget::Share(1.0)], |at| budgets(at, training.full_budget))?,
         schedules: schedules(&map.required("schedules", "[cosine, linear]")?)?,
         parameters,
-        seeds: map.or("seeds", 1, |at| scalar::whole(at, 1..=MAX_SEEDS))?,
+        seeds: map.or("seeds", Seeds::fixed(1), savings::seeds)?,
+        question: map.or("savings", Question::default(), savings::question)?,
         resources: map
             .or("resources", Resources::default(), |at| machine::resources(at, programs.is_some()))?,
         retry: map.or("retry", Retry::default(), machine::retry)?,
         checkpoint: map.or("checkpoint", Checkpoint::default(), checkpoint)?,
         limits: machine::limits(&map)?,
-        pricing: map.or("pricing", None, |at| machine::pricing(at).map(Some))?,
+        pricing: map.or("pricing", None, |at| savings::pricing(at, folder).map(Some))?,
         priority: map.or("priority", 0, machine::priority)?,
     };
     floor_below_peaks(&map, &spec)?;
@@ -88,6 +92,7 @@ pub(super) fn read(root: &Node, file: &Path) -> Result<Spec, Fault> {
     }
     short_enough(&map, &spec)?;
     few_enough_trials(&map, &spec)?;
+    savings::is_trained(&map, &spec)?;
     Ok(spec)
 }
 
@@ -225,7 +230,7 @@ fn program_bytes(program: &ProgramWork, parameters: &Parameters) -> usize {
 
 fn few_enough_trials(map: &Map<'_>, spec: &Spec) -> Result<(), Fault> {
     let (budgets, schedules) = (spec.budgets.len(), spec.schedules.len());
-    let (settings, seeds) = (spec.parameters.settings(), spec.seeds);
+    let (settings, seeds) = (spec.parameters.settings(), spec.seeds.max);
     // So many factors of at most 10,000 each do not fit 64 bits.
     let factors = [budgets as u64, schedules as u64, settings, seeds];
     let trials = factors.into_iter().fold(1u64, u64::saturating_mul);

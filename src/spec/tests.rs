@@ -228,7 +228,8 @@ fn a_full_spec_is_read_whole() {
         .map(Listed::Given)
         .to_vec(),
         parameters: Parameters { learning_rate: vec![0.05, 0.1], others: vec![] },
-        seeds: 3,
+        seeds: Seeds::fixed(3),
+        question: Question::default(),
         resources: Resources { device: Device::Cpu, workers: Some(2), ..Resources::default() },
         retry: Retry { max: 1, backoff_s: 1.0 },
         checkpoint: Checkpoint {
@@ -254,7 +255,7 @@ fn the_shipped_specs_are_read() {
         (include_str!("../../sweeps/vit.yaml"), (3, 3, 2)),
     ] {
         let spec = read(text).unwrap();
-        assert_eq!((spec.budgets.len(), spec.schedules.len(), spec.seeds), shape);
+        assert_eq!((spec.budgets.len(), spec.schedules.len(), spec.seeds.max), shape);
     }
 }
 
@@ -292,7 +293,10 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(updates.log_every, Interval::Share(0.01));
     assert_eq!(updates.evaluate, Interval::Share(0.1));
     assert_eq!(work.metric, None);
-    assert_eq!((&spec.budgets, spec.seeds), (&vec![Budget::Share(1.0)], 1));
+    assert_eq!(
+        (&spec.budgets, spec.seeds, spec.question),
+        (&vec![Budget::Share(1.0)], Seeds::fixed(1), Question::default())
+    );
 }
 
 #[test]
@@ -304,7 +308,7 @@ fn numbers_are_numbers_however_yaml_reads_them() {
     let all = rates("{values: [1e-3, 1E-2, .5, 1_000, 1.0e+2, '0.25', +3, 0x10, 7.]}");
     assert_eq!(all, [0.001, 0.01, 0.5, 1000.0, 100.0, 0.25, 3.0, 16.0, 7.0]);
     assert_eq!((rates("0.1"), rates("{value: 0.1}"), rates("[0.1]")), (vec![0.1], vec![0.1], vec![0.1]));
-    assert_eq!(read(&with("seeds: 1e1")).unwrap().seeds, 10);
+    assert_eq!(read(&with("seeds: 1e1")).unwrap().seeds.max, 10);
     assert_eq!(read(&with("name: no")).unwrap().name, "no");
     let split = read(&with("data: {train: {images: i, labels: l}, split_seed: 18446744073709551615}"));
     assert_eq!(model_of(&split.unwrap()).data.split_seed, u64::MAX);

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 use sweep_wire::{Data, Model, Optimizer};
 
 use super::{
-    machine::{Limits, Pricing, Resources, Retry},
+    machine::{Limits, Resources, Retry},
+    savings::{Pricing, Question, Seeds},
     schedules::Listed,
 };
 use crate::schedule::{Warmup, percent};
@@ -23,8 +24,9 @@ pub struct Spec {
     /// At least one, lists expanded; none of them the same.
     pub schedules: Vec<Listed>,
     pub parameters: Parameters,
-    /// How often each setting is trained: seeds 0 to `seeds` − 1.
-    pub seeds: u64,
+    pub seeds: Seeds,
+    /// What the results are to answer.
+    pub question: Question,
     pub resources: Resources,
     pub retry: Retry,
     /// The default for programs, which write checkpoints of their own.

@@ -12,7 +12,7 @@ const CURVE_POINTS: u64 = 60;
 
 /// The status of trial `?1`: as kept, but for one without a result in sweeps that have all ended.
 pub(super) const STATUS: &str = "iif(status = 'queued' AND NOT EXISTS (
-    SELECT 1 FROM sweep_trial JOIN sweep ON sweep.id = sweep WHERE trial = ?1 AND state IN ('open', 'paused')
+    SELECT 1 FROM sweep_trial JOIN sweep ON sweep.id = sweep WHERE trial = ?1 AND held = 0 AND state IN ('open', 'paused')
 ), 'cancelled', status)";
 
 /// One trial with all that is kept of it.

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, de::DeserializeOwned};
 use sweep_wire::Contents;
 
-use super::{Store, StoreError, open, read::natural};
+use super::{CellId, Store, StoreError, open, read::natural, submit::integer};
 use crate::{
     engine::{Before, Millis, Submitted, SweepId, Terms, TrialId},
     plan::Assignment,
@@ -77,7 +77,7 @@ impl Store {
     fn waiting(&self, sweep: SweepId) -> Result<Vec<Submitted>, StoreError> {
         let sql = "SELECT t.id, t.steps, (SELECT group_concat(step) FROM checkpoint WHERE trial = t.id)
                    FROM sweep_trial AS st JOIN trial AS t ON t.id = st.trial
-                   WHERE st.sweep = ?1 AND st.end IS NULL AND t.run IS NOT NULL ORDER BY st.ordinal";
+                   WHERE st.sweep = ?1 AND st.end IS NULL AND st.held = 0 AND t.run IS NOT NULL ORDER BY st.ordinal";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([sweep])?;
         let mut trials = Vec::new();
@@ -126,8 +126,36 @@ impl Store {
     /// The disk.
     pub fn finished(&self, name: &str, spec: &str) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM sweep AS s WHERE name = ?1 AND spec = ?2 AND NOT EXISTS (
-                       SELECT 1 FROM sweep_trial WHERE sweep = s.id AND coalesce(end, '') NOT IN ('done', 'diverged'))";
+                       SELECT 1 FROM sweep_trial WHERE sweep = s.id AND held = 0 AND coalesce(end, '') NOT IN ('done', 'diverged'))";
         Ok(self.connection.prepare_cached(sql)?.query_row([name, spec], |row| natural(row, 0))?)
+    }
+
+    /// Takes back that seeds below a number are held in these cells of a sweep, and says how many trials that are and
+    /// what of the sweep waits now.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn release(
+        &mut self,
+        sweep: SweepId,
+        wanted: &[(CellId, u64)],
+        now: Millis,
+    ) -> Result<(usize, Vec<Submitted>), StoreError> {
+        let transaction = open::begin(&mut self.connection)?;
+        let mut released = 0;
+        for (cell, seeds) in wanted {
+            let sql = "UPDATE sweep_trial SET held = 0
+                       WHERE sweep = ?1 AND cell = ?2 AND held = 1
+                           AND (SELECT seed FROM trial WHERE id = sweep_trial.trial) < ?3";
+            released += transaction.prepare_cached(sql)?.execute(params![sweep, cell, integer(*seeds)?])?;
+        }
+        if released > 0 {
+            let event = "INSERT INTO event (at, kind, sweep, message) VALUES (?1, 'grown', ?2, ?3)";
+            let message = format!("further seeds are needed, in {} cells: {released} trials", wanted.len());
+            transaction.execute(event, params![now, sweep, message])?;
+        }
+        transaction.commit()?;
+        Ok((released, self.waiting(sweep)?))
     }
 
     /// Queues failed trials of a sweep again, or those of the sweep among `trials`, and opens the sweep; how many.
@@ -145,7 +173,7 @@ impl Store {
         {
             let mut requeue = transaction.prepare(
                 "UPDATE trial SET status = 'queued', reason = NULL, ended_at = NULL
-                 WHERE status = 'failed' AND id IN (SELECT trial FROM sweep_trial WHERE sweep = ?1)
+                 WHERE status = 'failed' AND id IN (SELECT trial FROM sweep_trial WHERE sweep = ?1 AND held = 0)
                      AND (?2 IS NULL OR id = ?2)",
             )?;
             match trials {

@@ -13,6 +13,9 @@ use serde_json::Value;
 use super::{StoreError, Table, TrialStatus, open};
 use crate::engine::{Millis, SweepId, TrialId};
 
+/// A cell's row in the store.
+pub type CellId = i64;
+
 /// The store as it was at the first read, whatever a writer does meanwhile.
 #[derive(Debug)]
 pub struct Reader {
@@ -68,6 +71,8 @@ pub struct Counts {
 /// One schedule at one budget with one setting.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cell {
+    /// Its row.
+    pub id: CellId,
     pub schedule: String,
     pub budget: String,
     pub steps: u64,
@@ -80,6 +85,8 @@ pub struct Cell {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     pub trial: TrialId,
+    /// Equal ones are paired across cells.
+    pub seed: u64,
     /// Shared by its seeds.
     pub cell: Arc<Cell>,
     /// Done, diverged or failed; none where it is not over, and then nothing of what follows is there either.
@@ -94,26 +101,43 @@ pub struct Outcome {
     pub device_seconds: Option<f64>,
 }
 
-/// When an attempt of a sweep's trial was made.
-#[derive(Debug, Clone, Copy, PartialEq)]
+impl Outcome {
+    /// Whether it has a result.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.end == Some(TrialStatus::Done)
+    }
+}
+
+/// What an attempt at a sweep's trial took.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Span {
+    pub trial: TrialId,
     pub started_at: Millis,
     /// None while it runs.
     pub ended_at: Option<Millis>,
+    /// The step that it went on from; none before it began.
+    pub first_step: Option<u64>,
     pub device_seconds: Option<f64>,
+    pub train_seconds: Option<f64>,
+    /// What its worker took of the machine, from 0 to 1; unknown in old stores.
+    pub share: Option<f64>,
+    /// Energy of its share of the GPUs.
+    pub joules: Option<f64>,
 }
 
 /// Those that are done are the rest, and in a large sweep most: they need not be counted.
 const SWEEPS: &str = "
     SELECT s.id, s.name, s.description, s.metric, s.selection_metric, s.maximize, s.created_at,
         strftime('%Y-%m-%d %H:%M', s.created_at / 1000, 'unixepoch', 'localtime'),
-        (SELECT coalesce(max(ordinal), -1) + 1 FROM sweep_trial WHERE sweep = s.id),
-        (SELECT count(*) FROM sweep_trial WHERE sweep = s.id AND end IS NULL),
-        (SELECT count(*) FROM trial JOIN sweep_trial ON trial = trial.id WHERE status = 'running' AND sweep = s.id),
+        (SELECT coalesce(max(ordinal), -1) + 1 FROM sweep_trial WHERE sweep = s.id) - held,
+        (SELECT count(*) FROM sweep_trial WHERE sweep = s.id AND end IS NULL) - held,
+        (SELECT count(*) FROM trial JOIN sweep_trial ON trial = trial.id
+         WHERE status = 'running' AND sweep = s.id AND sweep_trial.held = 0),
         (SELECT count(*) FROM sweep_trial WHERE sweep = s.id AND end = 'diverged'),
         (SELECT count(*) FROM sweep_trial WHERE sweep = s.id AND end = 'failed'),
         s.state, s.state_reason
-    FROM sweep AS s";
+    FROM (SELECT *, (SELECT count(*) FROM sweep_trial WHERE sweep = sweep.id AND sweep_trial.held = 1) AS held FROM sweep) AS s";
 
 impl Reader {
     /// All sweeps, oldest first.
@@ -148,15 +172,42 @@ impl Reader {
         Ok(self.connection.query_row(&sql, [value], |row| row.get(0)).optional()?)
     }
 
-    /// A sweep's trials in the plan's order.
+    /// The text of the spec that a sweep was made from.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn spec(&self, sweep: SweepId) -> Result<String, StoreError> {
+        Ok(self.connection.query_row("SELECT spec FROM sweep WHERE id = ?1", [sweep], |row| row.get(0))?)
+    }
+
+    /// How many samples the set has that a sweep is judged on, where it is a test or validation set that `sweep` knows.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn samples(&self, sweep: &SweepRow) -> Result<Option<u64>, StoreError> {
+        let path = match sweep.metric.split('/').next() {
+            Some("test") => "test_samples",
+            Some("validation") => "validation_samples",
+            _ => return Ok(None),
+        };
+        let sql = "SELECT facts.text ->> ?2 FROM facts WHERE id = (
+                       SELECT fact FROM trial WHERE fact IS NOT NULL AND id IN (
+                           SELECT trial FROM sweep_trial WHERE sweep = ?1 ORDER BY ordinal LIMIT 1))";
+        let found = self
+            .connection
+            .query_row(sql, rusqlite::params![sweep.sweep, path], |row| row.get::<_, Option<i64>>(0));
+        Ok(found.optional()?.flatten().map(i64::unsigned_abs).filter(|samples| *samples > 0))
+    }
+
+    /// A sweep's trials in the plan's order, without those that are held.
     ///
     /// # Errors
     /// The disk.
     pub fn outcomes(&self, sweep: SweepId) -> Result<Vec<Outcome>, StoreError> {
         let cells = self.cells(sweep)?;
         let mut statement = self.connection.prepare(
-            "SELECT trial, cell, end, value, selection, gap, device_seconds
-             FROM sweep_trial WHERE sweep = ?1 ORDER BY ordinal",
+            "SELECT trial, cell, end, value, selection, gap, device_seconds, seed
+             FROM sweep_trial JOIN trial ON trial.id = trial WHERE sweep = ?1 AND held = 0 ORDER BY ordinal",
         )?;
         let mut rows = statement.query([sweep])?;
         let mut outcomes = Vec::new();
@@ -168,6 +219,7 @@ impl Reader {
                 .ok_or_else(|| StoreError::Contradiction(format!("sweep {sweep} has no cell {cell}")))?;
             outcomes.push(Outcome {
                 trial: row.get(0)?,
+                seed: natural(row, 7)?,
                 cell: Arc::clone(cell),
                 end: row.get_ref(2)?.as_str_or_null().ok().flatten().map(str::parse).transpose()?,
                 value: finite(row.get(3)?),
@@ -187,13 +239,13 @@ impl Reader {
         while let Some(row) = rows.next()? {
             let settings = serde_json::from_str(&row.get::<_, String>(4)?)?;
             let (schedule, budget, steps) = (row.get(1)?, row.get(2)?, natural(row, 3)?);
-            let followed = row.get(5)?;
-            cells.insert(row.get(0)?, Arc::new(Cell { schedule, budget, steps, settings, followed }));
+            let (id, followed) = (row.get(0)?, row.get(5)?);
+            cells.insert(id, Arc::new(Cell { id, schedule, budget, steps, settings, followed }));
         }
         Ok(cells)
     }
 
-    /// When the attempts at a sweep's trials were made, in no order.
+    /// What the attempts at a sweep's trials took, in no order but that of a trial's attempts.
     ///
     /// # Errors
     /// The disk.
@@ -201,10 +253,9 @@ impl Reader {
         let mut trials: Vec<TrialId> = outcomes.iter().map(|outcome| outcome.trial).collect();
         trials.sort_unstable();
         trials.dedup();
-        let columns = "SELECT started_at, ended_at, device_seconds, trial FROM attempt";
-        let span = |row: &Row<'_>| {
-            Ok(Span { started_at: row.get(0)?, ended_at: row.get(1)?, device_seconds: row.get(2)? })
-        };
+        let columns =
+            "SELECT trial, started_at, ended_at, first_step, device_seconds, train_seconds, share, joules
+                       FROM attempt";
         let attempts: i64 =
             self.connection
                 .query_row("SELECT coalesce(max(number), 0) FROM attempt", [], |row| row.get(0))?;
@@ -214,7 +265,7 @@ impl Reader {
             let mut statement = self.connection.prepare(columns)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                if trials.binary_search(&row.get(3)?).is_ok() {
+                if trials.binary_search(&row.get(0)?).is_ok() {
                     spans.push(span(row)?);
                 }
             }
@@ -256,6 +307,19 @@ impl Reader {
         }
         Ok(table)
     }
+}
+
+fn span(row: &Row<'_>) -> rusqlite::Result<Span> {
+    Ok(Span {
+        trial: row.get(0)?,
+        started_at: row.get(1)?,
+        ended_at: row.get(2)?,
+        first_step: row.get::<_, Option<i64>>(3)?.map(i64::unsigned_abs),
+        device_seconds: row.get(4)?,
+        train_seconds: row.get(5)?,
+        share: row.get(6)?,
+        joules: row.get(7)?,
+    })
 }
 
 fn sweep_row(row: &Row<'_>) -> rusqlite::Result<SweepRow> {

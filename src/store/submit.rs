@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use sweep_wire::{Facts, Number};
 
-use super::{StoreError, open};
+use super::{StoreError, open, price};
 use crate::{
     engine::{Millis, SweepId, Terms, TrialId},
     plan::{PlannedTrial, Recipe, SweepInfo, Task},
@@ -75,12 +75,12 @@ pub struct Submission {
 /// How a cell was settled, JSON, and the schedule that is followed in it.
 type Settled = (Option<String>, Option<String>);
 
-/// What a sweep's places refer to, and the places in the plan's order: trial, and index of the cell.
+/// What a sweep's places refer to, and the places in the plan's order: trial, index of the cell, whether it is held.
 #[derive(Default)]
 struct Places {
     /// With how each was settled, which does not tell them apart.
     cells: HashMap<CellRow, (usize, Settled)>,
-    trials: Vec<(TrialId, usize)>,
+    trials: Vec<(TrialId, usize, bool)>,
 }
 
 /// Schedule, budget, steps, settings.
@@ -124,7 +124,7 @@ pub(super) fn submit(
         };
         let (id, status) = find_or_insert(&transaction, trial, *shared, course)?;
         trials.push((id, status));
-        places.trials.push((id, shared.cell));
+        places.trials.push((id, shared.cell, trial.held));
     }
     let known = known(&transaction, sweep, &places)?;
     let id = match known {
@@ -136,6 +136,10 @@ pub(super) fn submit(
          WHERE id = ?1",
         params![id, now, terms.priority, serde_json::to_string(terms)?],
     )?;
+    if let Some(offer) = &sweep.price {
+        let price = price::insert(&transaction, offer)?;
+        transaction.execute("UPDATE sweep SET price = ?2 WHERE id = ?1", params![id, price])?;
+    }
     let kind = if known.is_some() { "continued" } else { "submitted" };
     transaction.execute("INSERT INTO event (at, kind, sweep) VALUES (?1, ?2, ?3)", params![now, kind, id])?;
     transaction.commit()?;
@@ -232,7 +236,7 @@ fn known(
             Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))
         })?;
         let its: HashMap<i64, CellRow> = its.collect::<Result<_, _>>()?;
-        let mut places = places.trials.iter().map(|(trial, cell)| (*trial, Some(wanted[*cell].0)));
+        let mut places = places.trials.iter().map(|(trial, cell, _)| (*trial, Some(wanted[*cell].0)));
         let mut rows = listed.query([candidate])?;
         let mut is_same = true;
         while let Some(row) = rows.next()?.filter(|_| is_same) {
@@ -274,9 +278,9 @@ fn insert(
         cells.push(cell.insert(params![id, schedule, budget, steps, settings, settled, followed])?);
     }
     let mut place = transaction
-        .prepare("INSERT INTO sweep_trial (sweep, ordinal, trial, cell) VALUES (?1, ?2, ?3, ?4)")?;
-    for (ordinal, (trial, cell)) in (0_i64..).zip(&places.trials) {
-        place.execute(params![id, ordinal, trial, cells[*cell]])?;
+        .prepare("INSERT INTO sweep_trial (sweep, ordinal, trial, cell, held) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for (ordinal, (trial, cell, held)) in (0_i64..).zip(&places.trials) {
+        place.execute(params![id, ordinal, trial, cells[*cell], held])?;
     }
     Ok(id)
 }

@@ -53,7 +53,7 @@ resources: {{workers: 2, threads: 1}}
         metrics: vec!["loss".into()],
         measured: None,
     };
-    Order::new("/nowhere/test.yaml".into(), text, facts).unwrap()
+    Order::new("/nowhere/test.yaml".into(), text, facts, None).unwrap()
 }
 
 pub(crate) fn setup(home: &Path, script: &str, policy: Policy) -> Setup {

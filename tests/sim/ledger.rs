@@ -10,6 +10,8 @@ use sweep::engine::{
 pub(crate) struct SweepRow {
     pub(crate) terms: Terms,
     pub(crate) trials: Vec<TrialId>,
+    /// What is not wanted yet.
+    pub(crate) held: Vec<TrialId>,
     pub(crate) paused: bool,
     pub(crate) over: Option<Over>,
 }
@@ -40,16 +42,34 @@ impl Ledger {
     /// A sweep's trials that have no result, as a submission.
     pub(crate) fn submission(&self, id: SweepId) -> Event {
         let row = &self.sweeps[&id];
-        let left = row.trials.iter().filter(|trial| !self.ends.contains_key(trial));
-        let trials = left.map(|trial| Submitted {
+        let trials = self.left(&row.trials);
+        let ended = row.trials.iter().filter(|trial| self.ends.contains_key(trial)).count() as u64;
+        let before = Before { ended, ..Before::default() };
+        Event::Submitted { sweep: id, terms: Box::new(row.terms.clone()), before, trials }
+    }
+
+    fn left(&self, trials: &[TrialId]) -> Vec<Submitted> {
+        let left = trials.iter().filter(|trial| !self.ends.contains_key(trial));
+        let submitted = |trial: &TrialId| Submitted {
             trial: *trial,
             steps: self.steps[trial],
             checkpoints: self.checkpoints.get(trial).into_iter().flatten().copied().collect(),
-        });
-        let ended = row.trials.iter().filter(|trial| self.ends.contains_key(trial)).count() as u64;
-        let before = Before { ended, ..Before::default() };
-        let trials = trials.collect();
-        Event::Submitted { sweep: id, terms: Box::new(row.terms.clone()), before, trials }
+        };
+        left.map(submitted).collect()
+    }
+
+    /// A sweep whose trials are over wants so many of those that it holds, or the next that has no result.
+    pub(crate) fn grow(&mut self, id: SweepId, most: usize) -> Event {
+        let row = self.sweeps.get_mut(&id).expect("it is there");
+        assert!(
+            row.terms.grows
+                && row.over.is_none()
+                && row.trials.iter().all(|trial| self.ends.contains_key(trial))
+        );
+        let count = most.min(row.held.len());
+        let fresh: Vec<TrialId> = row.held.drain(..count).collect();
+        row.trials.extend(&fresh);
+        Event::Grown { sweep: id, trials: self.left(&fresh) }
     }
 
     /// One committed record: attempts only grow, none is open twice, a trial that ended stays so, attempts go on from

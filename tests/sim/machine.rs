@@ -135,7 +135,7 @@ impl Machine {
                     events.push(exited(worker, "killed by SIGKILL"));
                 }
             }
-            Action::Persist(_) | Action::Tell { .. } | Action::Over { .. } => {}
+            Action::Persist(_) | Action::Tell { .. } | Action::Over { .. } | Action::Grow { .. } => {}
         }
     }
 

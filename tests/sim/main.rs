@@ -21,6 +21,7 @@ use world::World;
 /// What a sweep of models asks for that has no wishes: one core a worker.
 pub(crate) fn terms() -> Terms {
     Terms {
+        grows: false,
         priority: 0,
         need: Need { kind: Kind::Trainer, cpu: 1000, pin: false, gpu: None, memory: None, nice: 0 },
         max_workers: 64,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use sweep::engine::{
-    Action, Before, Change, Event, Kind, Limits, Need, Over, Record, State, Submitted, SweepId, Terms, Why,
+    Action, Before, Change, Event, Kind, Limits, Need, Over, Record, Stage, State, Submitted, SweepId, Terms,
+    Why,
 };
 use sweep_wire::{FailureKind, FromWorker};
 
@@ -273,4 +274,48 @@ fn models_and_programs_take_workers_of_their_own() {
     let actions = state.step(4, exited(worker, "exit code 0"));
     let Some(Action::Spawn { need, .. }) = actions.first() else { panic!("{actions:?}") };
     assert_eq!(need.kind, Kind::Program);
+}
+
+#[test]
+fn a_sweep_that_grows_is_asked_once_and_ends_when_it_has_all() {
+    let mut state = state(1);
+    state.step(0, submit(1, Terms { grows: true, ..terms() }, trials(0..1)));
+    let worker = *state.workers.keys().next().unwrap();
+    let asks = |actions: &[Action]| {
+        actions.iter().filter(|action| matches!(action, Action::Grow { sweep: 1 })).count()
+    };
+    let mut next = assigned(&state.step(1, super::hello(worker)));
+    for round in 0..3 {
+        let (worker, attempt, _) = next.pop().unwrap();
+        let actions = finish(&mut state, 2, worker, attempt);
+        assert_eq!(asks(&actions), 1, "round {round}");
+        assert_eq!(asks(&state.step(3, Event::Tick)), 0, "it is asked once");
+        assert!(state.sweeps.contains_key(&1), "it is not over while nobody has answered");
+        let more = trials(10 + round..11 + round);
+        next = assigned(&state.step(4, Event::Grown { sweep: 1, trials: more }));
+        assert_eq!(next.len(), 1, "round {round}: {:?}", state.workers);
+    }
+    let (worker, attempt, _) = next.pop().unwrap();
+    finish(&mut state, 6, worker, attempt);
+    let actions = state.step(7, Event::Grown { sweep: 1, trials: vec![] });
+    assert!(
+        actions.iter().any(|action| matches!(action, Action::Over { sweep: 1, over: Over::Done })),
+        "{actions:?}"
+    );
+    assert!(!state.sweeps.contains_key(&1));
+}
+
+#[test]
+fn a_sweep_that_grows_stays_paused_and_can_be_cancelled() {
+    let mut state = state(1);
+    state.step(0, submit(1, Terms { grows: true, ..terms() }, trials(0..1)));
+    let worker = *state.workers.keys().next().unwrap();
+    let (worker, attempt, _) = assigned(&state.step(1, super::hello(worker))).pop().unwrap();
+    state.step(2, Event::Pause { sweep: 1, by: "root".into(), stop: false });
+    finish(&mut state, 3, worker, attempt);
+    let actions = state.step(4, Event::Grown { sweep: 1, trials: trials(10..11) });
+    assert!(assigned(&actions).is_empty());
+    assert_eq!(state.sweeps[&1].stage, Stage::Paused);
+    let actions = state.step(5, Event::Cancel { sweep: 1, by: "root".into() });
+    assert!(actions.iter().any(|action| matches!(action, Action::Over { over: Over::Cancelled { .. }, .. })));
 }

@@ -94,6 +94,10 @@ impl World {
         let done = if crash { self.machine.below(effects.len() as u64 + 1) as usize } else { effects.len() };
         let mut next = Vec::new();
         for action in effects.into_iter().take(done) {
+            if let Action::Grow { sweep } = action {
+                let most = self.machine.below(3) as usize;
+                next.push(self.ledger.grow(sweep, most));
+            }
             self.machine.apply(action, &self.ledger.steps, &mut next);
         }
         if crash { self.restart(cores, "crash") } else { next }
@@ -138,6 +142,12 @@ impl World {
                 3 => events.push(self.ledger.submission(id)),
                 _ => {}
             }
+        }
+        // Requests are taken one by one: what one of them brings about is committed before the next is looked at.
+        if !events.is_empty() {
+            let first = self.machine.below(events.len() as u64) as usize;
+            events.swap(0, first);
+            events.truncate(1);
         }
         events
     }
@@ -189,8 +199,12 @@ fn sweeps(machine: &mut Machine) -> Ledger {
             backoff_ms: [0, 1000, 60_000][machine.below(3) as usize],
             max_checkpoints: 2,
             stall_ms: Some(600_000),
+            grows: machine.below(3) == 0,
         };
-        ledger.sweeps.insert(id, SweepRow { terms, trials, paused: false, over: None });
+        // Some of them wait until they are asked for.
+        let held = if terms.grows { trials.len() / 2 } else { 0 };
+        let (trials, held) = (trials[held..].to_vec(), trials[..held].to_vec());
+        ledger.sweeps.insert(id, SweepRow { terms, trials, held, paused: false, over: None });
     }
     ledger
 }

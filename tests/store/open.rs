@@ -23,8 +23,8 @@ fn a_new_store_says_whose_it_is_and_of_which_version() {
     drop(Store::open_writer(&home.path().join("deep/inside")).unwrap());
     drop(Store::open_writer(home.path()).unwrap());
     assert_eq!(number(&home, "PRAGMA application_id"), 0x5357_4550);
-    assert_eq!(number(&home, "PRAGMA user_version"), 4);
-    assert_eq!(number(&home, "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND strict"), 11);
+    assert_eq!(number(&home, "PRAGMA user_version"), 5);
+    assert_eq!(number(&home, "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND strict"), 12);
     let connection = Connection::open(home.path().join(FILE_NAME)).unwrap();
     let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
     assert_eq!(mode, "wal");
@@ -77,7 +77,7 @@ fn a_store_of_a_newer_version_is_refused() {
     drop(Store::open_writer(home.path()).unwrap());
     let connection = Connection::open(home.path().join(FILE_NAME)).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(Store::open_writer(home.path()), Err(StoreError::Newer { found: 99, known: 4, .. })));
+    assert!(matches!(Store::open_writer(home.path()), Err(StoreError::Newer { found: 99, known: 5, .. })));
     assert!(matches!(open_reader(home.path()), Err(StoreError::Newer { .. })));
 }
 
@@ -166,7 +166,7 @@ fn old(version: u32) -> (tempfile::TempDir, serde_json::Value) {
     let results = fs::read_to_string(fixtures.join(format!("v{version}-results.json"))).unwrap();
     let found = i64::from(version);
     let older = open_reader(home.path());
-    assert!(matches!(older, Err(StoreError::Older { found: there, known: 4, .. }) if there == found));
+    assert!(matches!(older, Err(StoreError::Older { found: there, known: 5, .. }) if there == found));
     drop(Store::open_writer(home.path()).unwrap());
     (home, serde_json::from_str(&results).unwrap())
 }
@@ -174,7 +174,16 @@ fn old(version: u32) -> (tempfile::TempDir, serde_json::Value) {
 fn results(reader: &sweep::store::Reader) -> serde_json::Value {
     let sweep = reader.find("first").unwrap();
     assert_eq!(sweep.state, "done");
-    serde_json::to_value(sweep::report::Results::new(&sweep, &reader.outcomes(sweep.sweep).unwrap())).unwrap()
+    let results = sweep::report::Results::new(&sweep, &reader.outcomes(sweep.sweep).unwrap());
+    let mut results = serde_json::to_value(results).unwrap();
+    // Said since version 5.
+    assert_eq!(results.as_object_mut().unwrap().remove("statistic").unwrap(), "mean");
+    for row in results["rows"].as_array_mut().unwrap() {
+        for added in ["median", "best"] {
+            assert!(row.as_object_mut().unwrap().remove(added).unwrap().is_number());
+        }
+    }
+    results
 }
 
 /// `stores/v1.db` was written by the version before checkpoints, `v1-results.json` printed by it.
@@ -225,4 +234,24 @@ fn a_store_of_the_third_version_keeps_results_and_what_was_paused() {
     assert_eq!((paused.state.as_str(), paused.counts.queued), ("paused", 4));
     assert!(reader.history(1).unwrap().settled.is_empty());
     assert_eq!(reader.measured("nobody").unwrap(), None);
+}
+
+/// `stores/v4.db` was written by the version before prices had rows; its sweep has a price, a choice of rates and of φ.
+#[test]
+fn a_store_of_the_fourth_version_keeps_results_and_prices() {
+    let (home, before) = old(4);
+    let reader = open_reader(home.path()).unwrap();
+    assert_eq!(results(&reader), before);
+    let sweep = reader.find("first").unwrap();
+    let price = reader.price(sweep.sweep).unwrap().unwrap();
+    assert_eq!((price.to_string(), price.usd_per_hour), ("own:machine".to_owned(), 0.8));
+    assert_eq!(price, sweep::cost::Offer::own(0.8));
+    assert_eq!(reader.samples(&sweep).unwrap(), Some(360));
+    assert!(
+        reader
+            .spans(&reader.outcomes(sweep.sweep).unwrap())
+            .unwrap()
+            .iter()
+            .all(|span| span.joules.is_none())
+    );
 }

@@ -38,7 +38,9 @@ pub(crate) fn outcome(schedule: &str, steps: u64, rate: f64, value: f64, selecti
     static NUMBER: AtomicI64 = AtomicI64::new(1);
     Outcome {
         trial: NUMBER.fetch_add(1, Ordering::Relaxed),
+        seed: 0,
         cell: Arc::new(Cell {
+            id: 1,
             schedule: schedule.to_owned(),
             budget: format!("{}%", steps / 10),
             steps,
@@ -84,7 +86,16 @@ fn medians_and_covered_time() {
     assert_eq!(median(&[]), None);
     assert_eq!(covered([(0, 10), (5, 12), (20, 30), (22, 25)]), 22);
     assert_eq!(covered([]), 0);
-    let span = |started_at, ended_at| Span { started_at, ended_at, device_seconds: ended_at.map(|_| 1.0) };
+    let span = |started_at, ended_at| Span {
+        trial: 1,
+        started_at,
+        ended_at,
+        first_step: None,
+        device_seconds: ended_at.map(|_| 1.0),
+        train_seconds: None,
+        share: None,
+        joules: None,
+    };
     let totals =
         Totals::new(&sweep(None, true), &[span(0, Some(1000)), span(500, Some(2000)), span(9000, None)]);
     assert_eq!((totals.device_seconds, totals.wall_seconds), (2.0, 2.0));
@@ -168,12 +179,12 @@ fn the_json_is_as_promised() {
     assert_eq!(
         serde_json::to_string(&results).unwrap(),
         concat!(
-            r#"{"version":1,"sweep":1,"name":"a","metric":"test/accuracy","maximize":true,"chosen_by":null,"rows":["#,
+            r#"{"version":1,"sweep":1,"name":"a","metric":"test/accuracy","maximize":true,"statistic":"mean","chosen_by":null,"rows":["#,
             r#"{"schedule":"uba(phi=1)","budget":"50%","steps":500,"seeds":3,"mean":0.75,"low":0.75,"high":0.75,"#,
-            r#""values":[0.75,0.75,0.75],"gap":null,"settings":{"learning_rate":0.1},"#,
+            r#""median":0.75,"best":0.75,"values":[0.75,0.75,0.75],"gap":null,"settings":{"learning_rate":0.1},"#,
             r#""diverged":0,"failed":0,"missing":0,"seconds":2.0},"#,
             r#"{"schedule":"cosine","budget":"50%","steps":500,"seeds":1,"mean":0.5,"low":null,"high":null,"#,
-            r#""values":[0.5],"gap":null,"settings":{"learning_rate":0.1},"#,
+            r#""median":0.5,"best":0.5,"values":[0.5],"gap":null,"settings":{"learning_rate":0.1},"#,
             r#""diverged":1,"failed":0,"missing":0,"seconds":2.0}]}"#,
         )
     );

@@ -55,6 +55,7 @@ pub(crate) fn job() -> Job {
 /// A trial whose key is made of its arguments.
 pub(crate) fn trial(schedule: &str, steps: u64, rate: f64, seed: u64) -> PlannedTrial {
     PlannedTrial {
+        held: false,
         key: format!("{schedule} {steps} {rate} {seed}"),
         seed,
         recipe: Arc::new(Recipe {
@@ -82,6 +83,7 @@ pub(crate) fn info(name: &str) -> SweepInfo {
         selection_metric: None,
         maximize: true,
         facts: None,
+        price: None,
     }
 }
 
@@ -138,6 +140,7 @@ pub(crate) fn diverge(store: &mut Store, trial: TrialId) {
 pub(crate) fn terms() -> Terms {
     let need = Need { kind: Kind::Trainer, cpu: 1000, pin: false, gpu: None, memory: None, nice: 0 };
     Terms {
+        grows: false,
         priority: 0,
         need,
         max_workers: 2,

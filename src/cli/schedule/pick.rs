@@ -238,6 +238,7 @@ pub(super) fn chart(curves: &[Curve], around: &Around) -> Chart {
         y_label: "learning rate".to_owned(),
         series: series.collect(),
         note: Some(around.words()),
+        ..Chart::default()
     }
 }
 

@@ -140,6 +140,7 @@ fn as_text(problem: &Problem, nearest: &Nearest, fared: &[Fared], global: &Globa
     let series = fared.iter().take(3).map(|one| Series {
         name: one.name.clone(),
         points: one.rates.iter().enumerate().map(|(t, rate)| (t as f64, *rate)).collect(),
+        ..Series::default()
     });
     let measure = match problem.measure {
         Measure::Distance => "squared distance to the minimum",
@@ -155,6 +156,7 @@ fn as_text(problem: &Problem, nearest: &Nearest, fared: &[Fared], global: &Globa
         y_label: "rate".to_owned(),
         series: series.collect(),
         note: Some(note),
+        ..Chart::default()
     };
     let mut text = chart.terminal(look(global), HEIGHT) + "\n";
     text += &report::render(&table(fared), Format::Table, look(global));

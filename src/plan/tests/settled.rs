@@ -138,7 +138,7 @@ fn budgets_of_as_many_steps_are_refused() {
     let refused = |budgets: &str, facts: &Facts| {
         let text = format!("{SPEC}budgets: [{budgets}]\n");
         let spec = crate::spec::parse(&text, Path::new("s.yaml")).unwrap();
-        let error = check(&spec, &text, facts, 0.5).unwrap_err();
+        let error = check(&spec, &text, facts, ONE).unwrap_err();
         (error.at(), error.to_string())
     };
     let same = |budgets: &str, steps: u64| {
@@ -155,7 +155,7 @@ fn schedules_that_do_nothing_or_too_much_are_warned_of() {
     let told = |schedules: &str| {
         let text = SPEC.replace("[cosine]", &format!("[{schedules}]")) + "budgets: [44 steps, 500 steps]\n";
         let spec = crate::spec::parse(&text, Path::new("s.yaml")).unwrap();
-        warnings(&spec, &text, &facts(), 0.5).unwrap()
+        warnings(&spec, &text, &facts(), ONE).unwrap()
     };
     let usual = "cosine, linear, step, constant, wsd, rex, {uba: {phi: 1}}, {sgdr: {cycles: 2}}, one_cycle, cyclical, \
                  {inverse_sqrt: {timescale: 10%}}, {exponential: {end_ratio: 0.1}}, {cosine: {warmup: 10%}}";

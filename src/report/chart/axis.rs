@@ -1,9 +1,9 @@
 //! Axes with round ticks.
 //!
 //! A tick is a whole number of steps of 1, 2, 25 or 5 times a power of ten, and is kept as digits and exponent:
-//! its label is exact, and its place the nearest number there is.
+//! its label is exact, and its place the nearest number there is. What a log scale has instead is in [`super::log`].
 
-use super::Range;
+use super::{Range, unit::Unit};
 
 /// Below this share of the numbers themselves a range is as good as a single number.
 const FLAT: f64 = 1e-12;
@@ -11,7 +11,7 @@ const FLAT: f64 = 1e-12;
 const LEAST: f64 = 1e-290;
 
 /// How much of its range an axis across may gain at each end.
-const REACH: f64 = 0.06;
+pub(super) const REACH: f64 = 0.06;
 
 /// A range of numbers and the round ones among them.
 #[derive(Debug)]
@@ -19,12 +19,24 @@ pub(super) struct Axis {
     pub(super) low: f64,
     pub(super) high: f64,
     pub(super) ticks: Vec<Tick>,
+    /// Whether equal ratios are equally wide.
+    pub(super) is_log: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Tick {
     pub(super) at: f64,
     pub(super) label: String,
+    digits: i128,
+    exponent: i32,
+}
+
+impl Tick {
+    /// At `digits · 10^exponent`, without a label yet.
+    pub(super) fn new(digits: i128, exponent: i32) -> Self {
+        let at = format!("{digits}e{exponent}").parse().expect("digits and an exponent are a number");
+        Self { at, label: String::new(), digits, exponent }
+    }
 }
 
 /// `mantissa · 10^exponent`.
@@ -35,10 +47,14 @@ struct Step {
 }
 
 impl Step {
+    /// So many steps.
+    fn tick(self, count: i64) -> Tick {
+        Tick::new(i128::from(count) * i128::from(self.mantissa), self.exponent)
+    }
+
     /// So many steps, as a number.
     fn times(self, count: i64) -> f64 {
-        let digits = i128::from(count) * i128::from(self.mantissa);
-        format!("{digits}e{}", self.exponent).parse().expect("digits and an exponent are a number")
+        self.tick(count).at
     }
 }
 
@@ -85,30 +101,46 @@ impl Axis {
         let (below, above) = ((low / size).floor() as i64, (high / size).ceil() as i64);
         let first = if near(low, step.times(below)) { below } else { below + 1 };
         let last = if near(high, step.times(above)) { above } else { above - 1 };
-        let ticks: Vec<_> = (first..=last).filter(|count| step.times(*count).is_finite()).collect();
-        let style = Style::of(&ticks, step);
-        let ticks: Vec<_> = ticks
-            .into_iter()
-            .map(|count| Tick {
-                at: step.times(count),
-                label: style.label(i128::from(count) * i128::from(step.mantissa), step.exponent),
-            })
-            .collect();
+        let ticks: Vec<_> =
+            (first..=last).map(|count| step.tick(count)).filter(|tick| tick.at.is_finite()).collect();
         let ends = |end: f64, tick: Option<&Tick>, pick: fn(f64, f64) -> f64| {
             tick.map_or(end, |tick| pick(end, tick.at))
         };
-        Self { low: ends(low, ticks.first(), f64::min), high: ends(high, ticks.last(), f64::max), ticks }
+        Self {
+            low: ends(low, ticks.first(), f64::min),
+            high: ends(high, ticks.last(), f64::max),
+            ticks,
+            is_log: false,
+        }
+        .in_unit(Unit::None)
+    }
+
+    /// With labels in this unit.
+    pub(super) fn in_unit(mut self, unit: Unit) -> Self {
+        let shown = |tick: &Tick| tick.at.abs() * 10_f64.powi(unit.shift());
+        let largest = Style::of(self.ticks.iter().map(shown).fold(0.0, f64::max));
+        for tick in &mut self.ticks {
+            let style = if self.is_log { Style::alone(shown(tick)) } else { largest };
+            tick.label = unit.around(&style.label(tick.digits, tick.exponent + unit.shift()));
+        }
+        self
     }
 
     /// How far along the axis a number is, from 0 to 1.
     pub(super) fn share(&self, value: f64) -> f64 {
+        if self.is_log {
+            let (low, high) = (self.low.ln(), self.high.ln());
+            // Nothing at or below 0 is anywhere else than at the beginning.
+            return ((value.max(0.0).ln() - low) / (high - low)).clamp(0.0, 1.0);
+        }
         // Halves, because the whole range may be too large for a number.
         let share = (value / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0);
         share.clamp(0.0, 1.0)
     }
 }
 
-fn is_flat((low, high): Range) -> bool {
+/// Whether there is as good as a single number in the range.
+pub(super) fn is_flat((low, high): Range) -> bool {
     let span = high / 2.0 - low / 2.0;
     span <= FLAT * low.abs().max(high.abs()) || span < LEAST
 }
@@ -131,7 +163,7 @@ fn step((low, high): Range, most: usize) -> Step {
         .unwrap_or(Step { mantissa: 1, exponent })
 }
 
-/// How the labels of an axis are written: all of them in the same way.
+/// How the labels of an axis are written: all of them in the same way, but for those of a log scale.
 #[derive(Clone, Copy)]
 enum Style {
     /// `0.05`, `1000`.
@@ -143,13 +175,17 @@ enum Style {
 }
 
 impl Style {
-    fn of(ticks: &[i64], step: Step) -> Self {
-        let largest = ticks.iter().map(|count| step.times(*count).abs()).fold(0.0, f64::max);
+    fn of(largest: f64) -> Self {
         match largest {
             1e-3..1e5 => Self::Plain,
             1e5..1e9 => Self::Thousands,
             _ => Self::Scientific,
         }
+    }
+
+    /// Of a label on a log scale, where each has a size of its own.
+    fn alone(size: f64) -> Self {
+        if (1e4..1e5).contains(&size) { Self::Thousands } else { Self::of(size) }
     }
 
     fn label(self, digits: i128, exponent: i32) -> String {

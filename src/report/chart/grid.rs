@@ -13,6 +13,9 @@ pub(super) struct Grid {
     pub(super) dots: Vec<Vec<u8>>,
 }
 
+/// Every how many dots one is set where a range is drawn lightly.
+const LIGHT: usize = 3;
+
 /// A letter on a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark {
@@ -54,17 +57,54 @@ impl Grid {
         self.dots.push(cells);
     }
 
-    /// A few letters for each of the first lines, where a line is far from the others if it is so anywhere.
-    pub(super) fn marks(&self) -> Vec<Mark> {
+    /// The next line, which is nothing but points.
+    pub(super) fn scatter(&mut self, points: impl Iterator<Item = Point>) {
+        let mut cells = vec![0; self.columns * self.rows];
+        for point in points {
+            let (column, row) = self.cell(point);
+            cells[row * self.columns + column] |= 0xff;
+        }
+        self.dots.push(cells);
+    }
+
+    /// The cell of a point, by column and row.
+    pub(super) fn cell(&self, (x, y): Point) -> (usize, usize) {
+        let place = |share: f64, last: usize| (share * last as f64).round() as usize;
+        (place(x, 2 * self.columns - 1) / 2, place(1.0 - y, 4 * self.rows - 1) / 4)
+    }
+
+    /// Every third dot of a straight stretch, in cells of their own.
+    pub(super) fn dotted(&self, cells: &mut [u8], from: Point, to: Point) {
+        let place =
+            |(x, y): Point| (x * (2 * self.columns - 1) as f64, (1.0 - y) * (4 * self.rows - 1) as f64);
+        let (from, to) = (place(from), place(to));
+        let length = (to.0 - from.0).abs().max((to.1 - from.1).abs());
+        for dot in 0..=length as usize {
+            let share = if length > 0.0 { dot as f64 / length } else { 0.0 };
+            let x = (from.0 + share * (to.0 - from.0)).round() as usize;
+            let y = (from.1 + share * (to.1 - from.1)).round() as usize;
+            let along = if (to.0 - from.0).abs() >= (to.1 - from.1).abs() { x } else { y };
+            if along.is_multiple_of(LIGHT) {
+                cells[y / 4 * self.columns + x / 2] |= bit(x % 2, y % 4);
+            }
+        }
+    }
+
+    /// These letters, and a few for each other of the first lines, where it is far from the others if it is so
+    /// anywhere.
+    pub(super) fn marks(&self, taken: Vec<Mark>) -> Vec<Mark> {
         let lines = self.dots.len().min(LETTERS);
         if self.dots.len() < 2 {
-            return Vec::new();
+            return taken;
         }
         let crowd = self.crowd();
-        let clearances: Vec<Vec<_>> = (0..lines).map(|line| self.clearances(line, &crowd)).collect();
+        let is_marked = |line: usize| taken.iter().any(|mark| mark.line == line);
+        let clearances: Vec<Vec<_>> = (0..lines)
+            .map(|line| if is_marked(line) { Vec::new() } else { self.clearances(line, &crowd) })
+            .collect();
         let most = if self.columns < 48 { 2 } else { 3 };
         let wanted = (24 / lines).clamp(1, most);
-        let mut marks: Vec<Mark> = Vec::new();
+        let mut marks = taken;
         for turn in 0..wanted {
             for (line, cells) in clearances.iter().enumerate() {
                 let share = (turn as f64 + (line as f64 + 0.5) / lines as f64) / wanted as f64;

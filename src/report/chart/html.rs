@@ -1,8 +1,12 @@
 //! A page of charts, tables and text that is one file: no network, no script.
 
+use serde_json::Value;
+
 use super::{
     Chart,
+    figure::figure,
     style::{style, xml},
+    table::{Matrix, table},
 };
 
 /// What a page is made of, from the top. Texts are escaped here.
@@ -10,41 +14,37 @@ use super::{
 pub enum Part<'a> {
     Heading(&'a str),
     Paragraph(&'a str),
+    /// Stands aside, such as a warning.
+    Note(&'a str),
+    /// Two to four numbers that stand out.
+    Numbers(&'a [KeyNumber]),
+    /// With its title and notes as caption, and its numbers to unfold.
     Chart(&'a Chart),
+    Matrix(&'a Matrix),
     /// A column of numbers is aligned at the right.
     Table {
         caption: &'a str,
         header: &'a [String],
         rows: &'a [Vec<String>],
     },
+    /// What a program can read from the page: it is not shown. `id` is its element's, once on a page.
+    Data {
+        id: &'a str,
+        json: &'a Value,
+    },
 }
 
-const STYLE: &str = "\
-:root{color-scheme:light dark}
-body{margin:0 auto;max-width:52rem;padding:1.5rem 1.25rem 3rem;background:var(--paper);color:var(--ink);\
-font:16px/1.5 system-ui,-apple-system,\"Segoe UI\",sans-serif}
-h1{font-size:1.6rem;line-height:1.25;margin:0 0 1rem}
-h2{font-size:1.2rem;line-height:1.3;margin:2.5rem 0 .5rem}
-h1,h2,p,figcaption{overflow-wrap:anywhere}
-p{max-width:42rem}
-figure{margin:1.5rem 0 2rem}
-figure svg{display:block;width:100%;min-width:34rem;height:auto}
-figcaption{color:var(--faint);font-size:.9rem}
-figcaption strong{color:var(--ink)}
-.scroll{overflow-x:auto}
-table{margin-top:.4rem;border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
-th,td{padding:.3rem .9rem .3rem 0;border-bottom:1px solid var(--grid);text-align:left;vertical-align:top}
-th{border-bottom-color:var(--axis);font-weight:600}
-th.number,td.number{text-align:right;white-space:nowrap}
-@page{margin:16mm}
-@media print{:root{color-scheme:light}
-body{max-width:none;padding:0;font-size:11pt}
-h1,h2{break-after:avoid}
-.drawing,tr{break-inside:avoid}
-figure svg{min-width:0}
-thead{display:table-header-group}
-.scroll{overflow:visible}}
-";
+/// A number that stands out, what it is, and a sentence about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyNumber {
+    /// Such as `43 %`.
+    pub value: String,
+    pub label: String,
+    pub explanation: String,
+}
+
+/// Nothing runs and nothing is loaded, whatever a text may hold.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// The page as a file.
 #[must_use]
@@ -55,62 +55,60 @@ pub fn html(title: &str, parts: &[Part<'_>]) -> String {
         .map(|part| match part {
             Part::Heading(text) => format!("<h2>{}</h2>\n", xml(text)),
             Part::Paragraph(text) => format!("<p>{}</p>\n", xml(text)),
+            Part::Note(text) => format!("<p class=\"note\" role=\"note\">{}</p>\n", xml(text)),
+            Part::Numbers(numbers) => key_numbers(numbers),
             Part::Chart(chart) => {
                 figures += 1;
                 figure(chart, figures)
             }
+            Part::Matrix(matrix) => matrix.html(),
             Part::Table { caption, header, rows } => table(caption, header, rows),
+            Part::Data { id, json } => {
+                format!("<script type=\"application/json\" id=\"{}\">{}</script>\n", xml(id), inert(json))
+            }
         })
         .collect();
     let title = xml(title);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"/>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
          <meta name=\"color-scheme\" content=\"light dark\"/>\n\
-         <title>{title}</title>\n<style>\n{}{STYLE}</style>\n</head>\n\
+         <title>{title}</title>\n<style>\n{}{}</style>\n</head>\n\
          <body>\n<main>\n<h1>{title}</h1>\n{body}</main>\n</body>\n</html>\n",
-        style()
+        style(),
+        include_str!("page.css")
     )
 }
 
-fn figure(chart: &Chart, number: usize) -> String {
-    let mut caption = format!("<strong>Figure {number}.</strong>");
-    let sentences = [chart.title.clone()].into_iter().chain(chart.notes(&chart.data()));
-    for sentence in sentences.filter(|sentence| !sentence.is_empty()) {
-        let stop = if sentence.ends_with(['.', '!', '?']) { "" } else { "." };
-        caption += &format!(" {}{stop}", xml(&sentence));
+fn key_numbers(numbers: &[KeyNumber]) -> String {
+    let one = |number: &KeyNumber| {
+        format!(
+            "<div><dt>{}</dt><dd class=\"value\">{}</dd><dd>{}</dd></div>\n",
+            xml(&number.label),
+            xml(&number.value),
+            xml(&number.explanation)
+        )
+    };
+    format!("<dl class=\"numbers\">\n{}</dl>\n", numbers.iter().map(one).collect::<String>())
+}
+
+/// JSON without any character that means something in HTML or XML. Those can only be inside its strings, where an
+/// escape says the same.
+fn inert(json: &Value) -> String {
+    let text = json.to_string();
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        let means_something = matches!(
+            character,
+            '<' | '>' | '&' | '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}'
+        );
+        if means_something {
+            safe += &format!("\\u{:04x}", u32::from(character));
+        } else {
+            safe.push(character);
+        }
     }
-    format!(
-        "<figure class=\"drawing\">\n<div class=\"scroll\">\n{}</div>\n<figcaption>{caption}</figcaption>\n</figure>\n",
-        chart.drawing(false)
-    )
-}
-
-fn table(caption: &str, header: &[String], rows: &[Vec<String>]) -> String {
-    let is_number = |column: usize| {
-        let mut cells =
-            rows.iter().filter_map(|row| row.get(column)).filter(|cell| !cell.is_empty()).peekable();
-        let starts =
-            |cell: &String| cell.trim_start_matches(['-', '+', '−', '.']).starts_with(char::is_numeric);
-        cells.peek().is_some() && cells.all(starts)
-    };
-    let line = |kind: &str, cells: &[String]| -> String {
-        let cells = cells.iter().enumerate().map(|(column, cell)| {
-            let class = if is_number(column) { " class=\"number\"" } else { "" };
-            let scope = if kind == "th" { " scope=\"col\"" } else { "" };
-            format!("<{kind}{scope}{class}>{}</{kind}>", xml(cell))
-        });
-        format!("<tr>{}</tr>\n", cells.collect::<String>())
-    };
-    let caption = if caption.is_empty() {
-        String::new()
-    } else {
-        format!("<figcaption>{}</figcaption>\n", xml(caption))
-    };
-    let body: String = rows.iter().map(|row| line("td", row)).collect();
-    format!(
-        "<figure>\n{caption}<div class=\"scroll\"><table>\n<thead>\n{}</thead>\n<tbody>\n{body}</tbody>\n\
-         </table></div>\n</figure>\n",
-        line("th", header)
-    )
+    safe
 }

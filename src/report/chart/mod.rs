@@ -1,26 +1,57 @@
-//! Line charts, as text for a terminal, as SVG and in a page of HTML. Pure: text out, nothing printed or read.
+//! Charts and pages, as text for a terminal, as SVG and as HTML. Pure: text out, nothing printed or read.
 //!
-//! Enter at [`Chart`] and [`html()`]. Lines of millions of points are thinned to what can be seen, and the lowest
-//! and highest point of every column of pixels stay, so that no spike is lost. Both renderers name the lines by
-//! the same letters: a chart must be readable without colour.
+//! Enter at [`Chart`] and [`svg()`] for pictures, at [`Part`], [`html()`] and [`screen()`] for pages. Lines of millions of points
+//! are thinned to what can be seen, and the lowest and highest point of every column of pixels stay, so that no
+//! spike is lost. All renderers name the series by the same letters: a chart must be readable without colour.
 
 mod axis;
+mod cells;
+mod data;
+mod figure;
 mod grid;
 mod html;
+mod legend;
+mod log;
+mod marks;
+mod plot;
+mod screen;
 mod style;
 mod svg;
+mod table;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod text;
 mod thin;
+mod unit;
 
-pub use html::{Part, html};
+pub use html::{KeyNumber, Part, html};
+pub use screen::screen;
+pub use svg::svg;
+pub use table::{Matrix, MatrixCell, MatrixRow, Verdict};
+pub use unit::Unit;
 
-/// A line: its points with x ascending.
+/// Points of one name, and how they are shown; lines have their x ascending.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Series {
     pub name: String,
     pub points: Vec<(f64, f64)>,
+    pub kind: Kind,
+}
+
+/// How the points of a series are shown. A range is (lowest, highest) and belongs to the point of the same index;
+/// points beyond the last range, or whose range is not finite, have none.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Kind {
+    /// A line through them.
+    #[default]
+    Line,
+    /// A line, and the area between the ranges of y.
+    Band(Vec<(f64, f64)>),
+    /// A mark for each, with a bar over its range of y and one over its range of x.
+    Points { y: Vec<(f64, f64)>, x: Vec<(f64, f64)> },
+    /// A front, such as Pareto's: each y holds until the next point's x, and a ring is around each point.
+    Front,
 }
 
 impl Series {
@@ -28,7 +59,7 @@ impl Series {
     /// show, those that it needs.
     #[must_use]
     pub fn thinned(name: String, points: impl Iterator<Item = (f64, f64)>, width: f64) -> Self {
-        Self { name, points: thin::thinned(points, width) }
+        Self { name, points: thin::thinned(points, width), kind: Kind::Line }
     }
 }
 
@@ -41,6 +72,10 @@ pub struct Chart {
     pub series: Vec<Series>,
     /// A sentence below.
     pub note: Option<String>,
+    /// Equal ratios of x are equally wide; points with an x of 0 or below are left out and counted.
+    pub log_x: bool,
+    pub x_unit: Unit,
+    pub y_unit: Unit,
 }
 
 /// From lowest to highest.
@@ -49,64 +84,10 @@ type Range = (f64, f64);
 /// A point, in the unit of whoever draws.
 type Point = (f64, f64);
 
-/// What can be drawn of a chart.
-struct Data {
-    /// The finite points of every series, with x ascending.
-    lines: Vec<Vec<Point>>,
-    /// How many points are not finite.
-    skipped: usize,
-    /// Where the points are, if there are any.
-    ranges: Option<(Range, Range)>,
-}
-
-impl Chart {
-    fn data(&self) -> Data {
-        let is_finite = |point: &Point| point.0.is_finite() && point.1.is_finite();
-        let mut lines = Vec::with_capacity(self.series.len());
-        let mut skipped = 0;
-        for series in &self.series {
-            let mut line: Vec<Point> = series.points.iter().copied().filter(is_finite).collect();
-            skipped += series.points.len() - line.len();
-            if !line.is_sorted_by(|left, right| left.0 <= right.0) {
-                line.sort_by(|left, right| left.0.total_cmp(&right.0));
-            }
-            lines.push(line);
-        }
-        let x = range(lines.iter().flatten().map(|point| point.0));
-        let y = range(lines.iter().flatten().map(|point| point.1));
-        Data { lines, skipped, ranges: x.zip(y) }
-    }
-
-    /// The sentences below the chart.
-    fn notes(&self, data: &Data) -> Vec<String> {
-        let mut notes = Vec::new();
-        match data.skipped {
-            0 => {}
-            1 => notes.push("1 point is not finite and left out".to_owned()),
-            count => notes.push(format!("{count} points are not finite and left out")),
-        }
-        let unlettered = self.series.len().saturating_sub(LETTERS);
-        if unlettered > 0 && data.ranges.is_some() {
-            let (lines, have) = if unlettered == 1 { ("line", "has") } else { ("lines", "have") };
-            notes
-                .push(format!("the last {unlettered} {lines} {have} no letter: there are {LETTERS} letters"));
-        }
-        notes.extend(self.note.iter().filter(|note| !note.is_empty()).map(|note| super::escape(note)));
-        notes
-    }
-}
-
-fn range(values: impl Iterator<Item = f64>) -> Option<Range> {
-    values.fold(None, |range, value| match range {
-        None => Some((value, value)),
-        Some((low, high)) => Some((value.min(low), value.max(high))),
-    })
-}
-
-/// How many lines can be told apart by a letter.
+/// How many series can be told apart by a letter.
 const LETTERS: usize = 26;
 
-/// The letter of a line, if there is one left for it.
+/// The letter of a series, if there is one left for it.
 fn letter(line: usize) -> Option<char> {
     (line < LETTERS).then(|| char::from(b'a' + line as u8))
 }

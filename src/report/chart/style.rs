@@ -8,7 +8,7 @@ const COLORS: [(&str, &str); 8] = [
     ("#d55e00", "#ff8a4c"),
     ("#009e73", "#36c79a"),
     ("#b8558f", "#e39ac6"),
-    ("#c98a00", "#f2b33d"),
+    ("#b57c00", "#f2b33d"),
     ("#3a9bd8", "#9bdcff"),
     ("#5f6670", "#c3cad3"),
     ("#8f8300", "#e6dd5a"),
@@ -26,9 +26,15 @@ const STYLE: &str = "\
 .chart .grid{stroke:#e3e6ea;stroke:var(--grid);stroke-width:1}
 .chart .axis{stroke:#8c959f;stroke:var(--axis);stroke-width:1}
 .chart polyline,.chart .sample{fill:none;stroke-width:1.8;stroke-linejoin:round}
+.chart .band{stroke:none;fill-opacity:.16}
+.chart .bars{fill:none;stroke-width:1.2;stroke-opacity:.75}
+.chart .mark{stroke:#fff;stroke:var(--paper)}
+.chart .ring{fill:none;stroke-width:1.6}
+.chart .line-front{stroke:#1f2328;stroke:var(--ink)}
+.chart .fill-front{fill:#1f2328;fill:var(--ink)}
 .chart .leader{stroke-width:1;stroke-dasharray:none}
 .chart .letter{font-weight:700;font-size:13px;text-anchor:middle;paint-order:stroke;stroke:#fff;\
-stroke:var(--paper);stroke-width:5px;stroke-linejoin:round}
+stroke:var(--paper);stroke-width:4px;stroke-linejoin:round}
 ";
 
 /// The colours of paper, text and lines, for `:root`: those of the page that a chart is in are the same.

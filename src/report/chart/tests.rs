@@ -1,3 +1,7 @@
+mod kinds;
+mod parts;
+mod scales;
+
 use std::f64::consts::PI;
 
 use roxmltree::Document;
@@ -8,7 +12,7 @@ use crate::report::Look;
 const HOSTILE: &str = "</svg><script>alert(1)</script> & \"quoted\" 'x' \u{1b}[31m \u{202e}\u{ffff}\0\n";
 
 fn series(name: &str, points: impl IntoIterator<Item = Point>) -> Series {
-    Series { name: name.to_owned(), points: points.into_iter().collect() }
+    Series { name: name.to_owned(), points: points.into_iter().collect(), ..Series::default() }
 }
 
 fn chart(series: Vec<Series>) -> Chart {
@@ -17,7 +21,7 @@ fn chart(series: Vec<Series>) -> Chart {
         x_label: "step".to_owned(),
         y_label: "learning rate".to_owned(),
         series,
-        note: None,
+        ..Chart::default()
     }
 }
 
@@ -89,7 +93,7 @@ fn drawing(text: &str) -> Vec<Vec<char>> {
 
 fn parsed(label: &str) -> f64 {
     let number = label.replace('k', "e3").replace('M', "e6");
-    number.parse().expect("a label is a number")
+    number.parse().unwrap_or_else(|error| panic!("{label}: {error}"))
 }
 
 #[test]
@@ -143,36 +147,44 @@ fn labels_are_those_that_people_write() {
     check(Axis::up((f64::MIN, f64::MAX), 4), "-1e308 0 1e308");
 }
 
+/// Draws a chart in every way, and checks what must hold of any drawing.
+fn check_drawings(chart: &Chart, widths: &[usize], heights: &[usize]) {
+    for (width, height) in widths.iter().flat_map(|width| heights.iter().map(|height| (*width, *height))) {
+        let text = plain(chart, width, height);
+        for line in text.lines() {
+            assert!(text::breadth(line) <= width, "{width}: {line}");
+            assert!(!line.contains(|it: char| it.is_control() || it == '\u{202e}'), "{line:?}");
+        }
+        let colored = chart.terminal(Look { color: true, width, folds: false }, height);
+        assert_eq!(
+            bare(&colored).lines().map(str::trim_end).collect::<Vec<_>>(),
+            text.lines().collect::<Vec<_>>()
+        );
+    }
+    let svg = chart.svg();
+    let document = Document::parse(&svg).unwrap_or_else(|error| panic!("{error}: {svg}"));
+    assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+    for node in document.descendants() {
+        assert_ne!(node.tag_name().name(), "script");
+        for name in ["x", "x1", "x2", "width"] {
+            let place = node.attribute(name).and_then(|text| text.parse::<f64>().ok());
+            assert!(place.is_none_or(|place| (0.0..=760.0).contains(&place)), "{node:?}");
+        }
+        let moves = node.attribute("d").unwrap_or_default().split('M').skip(1);
+        for x in moves.filter_map(|rest| rest.split(' ').next()) {
+            let x: f64 = x.parse().expect("a path starts at a number");
+            assert!((0.0..=760.0).contains(&x), "{node:?}");
+        }
+    }
+    let page = html(HOSTILE, &[Part::Chart(chart), Part::Paragraph(HOSTILE)]);
+    let page = page.strip_prefix("<!DOCTYPE html>\n").expect("a page");
+    assert!(Document::parse(page).is_ok() && !page.contains("<script"), "{page}");
+}
+
 #[test]
 fn nothing_that_may_come_breaks_a_renderer() {
     for chart in nasty() {
-        for width in [0, 1, 7, 12, 19, 40, 60, 80, 133, 200] {
-            for height in [0, 1, 2, 8, 40] {
-                let text = plain(&chart, width, height);
-                for line in text.lines() {
-                    assert!(terminal::breadth(line) <= width, "{width}: {line}");
-                    assert!(!line.contains(|it: char| it.is_control() || it == '\u{202e}'), "{line:?}");
-                }
-                let colored = chart.terminal(Look { color: true, width, folds: false }, height);
-                assert_eq!(
-                    bare(&colored).lines().map(str::trim_end).collect::<Vec<_>>(),
-                    text.lines().collect::<Vec<_>>()
-                );
-            }
-        }
-        let svg = chart.svg();
-        let document = Document::parse(&svg).unwrap_or_else(|error| panic!("{error}: {svg}"));
-        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
-        for node in document.descendants() {
-            assert_ne!(node.tag_name().name(), "script");
-            for name in ["x", "x1", "x2", "cx", "width"] {
-                let place = node.attribute(name).and_then(|text| text.parse::<f64>().ok());
-                assert!(place.is_none_or(|place| (0.0..=760.0).contains(&place)), "{node:?}");
-            }
-        }
-        let page = html(HOSTILE, &[Part::Chart(&chart), Part::Paragraph(HOSTILE)]);
-        let page = page.strip_prefix("<!DOCTYPE html>\n").expect("a page");
-        assert!(Document::parse(page).is_ok() && !page.contains("<script"), "{page}");
+        check_drawings(&chart, &[0, 1, 7, 12, 19, 40, 60, 80, 133, 200], &[0, 1, 2, 8, 40]);
     }
 }
 
@@ -280,7 +292,7 @@ fn a_spike_of_one_point_in_a_million_survives() {
             .step_by(2)
             .map(|text| text.parse().expect("a number"))
             .collect();
-        let (low, high) = range(heights.into_iter()).expect("there are points");
+        let (low, high) = data::range(heights.into_iter()).expect("there are points");
         assert!((high - low - 150.0).abs() < 0.1, "{at}: {low} {high}");
     }
 }

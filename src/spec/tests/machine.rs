@@ -1,6 +1,9 @@
 //! What a sweep may use and spend.
 
-use crate::spec::tests::*;
+use crate::{
+    cost::{Margin, Provisioning},
+    spec::tests::*,
+};
 
 #[test]
 fn refusals_of_limits_prices_and_resources() {
@@ -48,7 +51,7 @@ fn every_limit() {
         cost_usd: Some(5.0),
         stall_s: Some(600.0),
     };
-    assert_eq!((spec.limits, spec.pricing), (expected, Some(Pricing { usd_per_hour: 0.8 })));
+    assert_eq!((spec.limits, spec.pricing), (expected, Some(Pricing::UsdPerHour(0.8))));
     assert_eq!((spec.priority, spec.retry), (-3, Retry { max: 2, backoff_s: 120.0 }));
     let capped = read(&(with("run_cap: 7") + "limits: {failures: 1}\n")).unwrap().limits;
     assert_eq!((capped.trials, capped.failures), (Some(7), Some(1)));
@@ -138,4 +141,38 @@ fn the_edges_of_every_range() {
         let message = said(line).unwrap_or_else(|| panic!("accepted: {line}"));
         assert!(message.contains(" should be "), "{line}: {message}");
     }
+}
+
+#[test]
+fn seeds_that_results_decide_and_what_they_are_to_answer() {
+    let text = with("seeds: {min: 3, max: 10, decide: savings}")
+        + "savings: {baseline: {schedule: cosine, budget: 100 %}, margin: 0.5pp, confidence: 90%}\n";
+    let spec = read(&text).unwrap();
+    assert_eq!((spec.seeds, spec.seeds.is_fixed()), (Seeds { min: 3, max: 10 }, false));
+    let expected = Question {
+        schedule: Some("cosine".to_owned()),
+        budget: Some("100 %".to_owned()),
+        margin: Some(Margin::Points(0.005)),
+        confidence: Some(0.9),
+    };
+    assert_eq!(spec.question, expected);
+    for (margin, expected) in
+        [("1%", Margin::Relative(0.01)), ("0.02", Margin::Absolute(0.02)), ("2", Margin::Absolute(2.0))]
+    {
+        assert_eq!(
+            read(&with(&format!("savings: {{margin: {margin}}}"))).unwrap().question.margin,
+            Some(expected)
+        );
+    }
+}
+
+#[test]
+fn a_price_is_a_number_or_an_offer() {
+    let priced = |rest: &str| read(&with(&format!("pricing: {{{rest}}}"))).unwrap().pricing;
+    let offer = |provisioning, prices: Option<&str>| {
+        Some(Pricing::Offer { sku: "aws:g6.xlarge".to_owned(), provisioning, prices: prices.map(Into::into) })
+    };
+    assert_eq!(priced("sku: aws:g6.xlarge"), offer(Provisioning::OnDemand, None));
+    let own = offer(Provisioning::Spot, Some("p.csv"));
+    assert_eq!(priced("sku: aws:g6.xlarge, provisioning: spot, prices: p.csv"), own);
 }

@@ -1,0 +1,65 @@
+//! How a metric goes during training, over the seeds of each cell.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Group;
+use crate::{
+    cost::{self, Interval},
+    engine::TrialId,
+    store::Learning,
+};
+
+/// Seeds that a band is of; more change a picture no longer, and a store may have thousands.
+const MAX_SEEDS: usize = 20;
+
+/// A cell's learning curve.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Band {
+    pub schedule: String,
+    pub budget: String,
+    pub steps: u64,
+    pub settings: BTreeMap<String, f64>,
+    /// By step, ascending.
+    pub points: Vec<BandPoint>,
+}
+
+/// Over the seeds that have a value there.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct BandPoint {
+    pub step: u64,
+    pub seeds: usize,
+    pub mean: f64,
+    /// Student's 95 % interval of the mean; none below three seeds.
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+}
+
+/// The trials whose curves a cell's band is made of, with their steps.
+#[must_use]
+pub fn of_band(group: &Group<'_>) -> Vec<(TrialId, u64)> {
+    group.done().take(MAX_SEEDS).map(|outcome| (outcome.trial, group.cell.steps)).collect()
+}
+
+/// The band of a cell from the curves of its trials.
+#[must_use]
+pub fn band(group: &Group<'_>, curves: &[Learning]) -> Band {
+    let mut steps: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    for (step, value) in curves.iter().flatten() {
+        steps.entry(*step).or_default().push(*value);
+    }
+    let point = |(step, values): (u64, Vec<f64>)| {
+        let interval = cost::t_interval(&values).filter(|_| values.len() >= super::MIN_SEEDS);
+        let mean = cost::mean(&values)?;
+        let (low, high) = interval.map(|Interval { low, high, .. }| (low, high)).unzip();
+        Some(BandPoint { step, seeds: values.len(), mean, low, high })
+    };
+    Band {
+        schedule: group.cell.schedule.clone(),
+        budget: group.cell.budget.clone(),
+        steps: group.cell.steps,
+        settings: group.cell.settings.clone(),
+        points: steps.into_iter().filter_map(point).collect(),
+    }
+}

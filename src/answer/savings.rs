@@ -1,0 +1,374 @@
+//! Which smaller budget is as good as the baseline, how sure that is, and what it saves.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Compared, Group, MIN_SEEDS, Priced, compared::by_seed};
+use crate::{
+    cost::{
+        self, Interval,
+        equal::{EqualBudget, equal_budget},
+        noninferiority::{PairedTest, Undecidable},
+        pairs::Outcomes,
+        payback::{self, Saving},
+        racing::{Race, Standing},
+        sequence::{self, Step},
+    },
+    spec::Seeds,
+    store::{Outcome, SweepRow, TrialStatus},
+};
+
+/// The answer, as JSON has it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Savings {
+    /// Of this object's shape.
+    pub version: u32,
+    pub sweep: i64,
+    pub name: String,
+    pub metric: String,
+    pub maximize: bool,
+    /// The metric that settings were chosen by, where several were tried.
+    pub chosen_by: Option<String>,
+    pub baseline: Compete,
+    /// As it was asked for, such as `0.5pp`.
+    pub margin: String,
+    /// In the metric's unit.
+    pub margin_absolute: f64,
+    pub confidence: f64,
+    /// Schedules over which the statement is corrected, and the level of each of their tests.
+    pub candidates: usize,
+    pub level: f64,
+    /// The fewest and the most seeds, where results decided: each look at them has a level of its own.
+    pub adaptive: Option<(u64, u64)>,
+    /// What is chosen by which samples are in the test set: one standard error of the baseline's accuracy.
+    pub test_samples: Option<u64>,
+    pub test_error: Option<f64>,
+    pub schedules: Vec<Schedule>,
+    pub sweep_cost: SweepCost,
+}
+
+/// A schedule at a budget.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Compete {
+    pub schedule: String,
+    pub budget: String,
+    pub steps: u64,
+    pub settings: BTreeMap<String, f64>,
+    /// Seeds that are done, and those that diverged or failed.
+    pub seeds: usize,
+    pub lost: usize,
+    pub mean: Option<f64>,
+    /// Student's 95 % interval; none below three seeds.
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+    /// Median device time of the budget's trials, whatever their schedule, which takes no part in it.
+    pub seconds: Option<f64>,
+}
+
+/// What became of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// Not worse by more than the margin.
+    Shown,
+    /// Worse by more than the margin.
+    Worse,
+    NotShown {
+        /// Pairs that would show it with a probability of 80 %, were mean and spread what they seem.
+        seeds_needed: Option<u64>,
+    },
+    /// Seeds are being added to it.
+    Open,
+    /// Given up before all seeds: they would hardly show it.
+    Futile,
+    TooFewPairs,
+    NoVariance,
+    /// Values too large to take differences of.
+    Overflow,
+    Lost,
+    NotReached,
+}
+
+/// One budget of a candidate against the baseline.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Budget {
+    #[serde(flatten)]
+    pub cell: Compete,
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    pub test: Option<PairedTest>,
+    /// Of the baseline's device time.
+    pub time_ratio: Option<f64>,
+    pub steps_ratio: f64,
+}
+
+/// A candidate schedule.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Schedule {
+    pub schedule: String,
+    /// From the largest budget down.
+    pub budgets: Vec<Budget>,
+    /// The place of the smallest budget that is shown.
+    pub smallest: Option<usize>,
+    /// Where its curve meets the baseline.
+    pub equal: Option<EqualBudget>,
+    /// What the smallest budget saves at each training.
+    pub saves: Option<Saves>,
+}
+
+/// What is saved by taking a smaller budget.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Saves {
+    /// Of the baseline's device time.
+    pub share: f64,
+    /// Per training of this sweep's size: GPU-hours or machine-hours, and dollars.
+    pub hours: f64,
+    pub usd: Option<f64>,
+    /// Trainings of this sweep's size after which the sweep has paid for itself.
+    pub pays_after: Option<u64>,
+    /// An hour of the full budget's hardware may cost this share of an hour of the smaller one's before nothing is saved.
+    pub flips_below: f64,
+    pub yours: Option<Yours>,
+}
+
+/// The same for a training whose cost the reader gave.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Yours {
+    /// Dollars of one full training.
+    pub full_cost: f64,
+    pub usd: f64,
+    pub trainings_per_year: Option<f64>,
+    pub usd_per_year: Option<f64>,
+    /// Of them; none where the sweep's own cost in dollars is not known.
+    pub pays_after: Option<u64>,
+}
+
+/// What finding this out took.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct SweepCost {
+    pub hours: f64,
+    pub usd: Option<f64>,
+    /// In trainings of the baseline.
+    pub baselines: Option<f64>,
+}
+
+/// A training that the reader has in mind.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Scale {
+    /// Dollars of one full training.
+    pub full_cost: Option<f64>,
+    pub trainings_per_year: Option<f64>,
+}
+
+/// What an answer is made from.
+#[derive(Debug)]
+pub struct Evidence<'a> {
+    pub sweep: &'a SweepRow,
+    pub outcomes: &'a [Outcome],
+    pub priced: &'a Priced,
+    pub seeds: Seeds,
+    /// Of the test set, where the metric is of one.
+    pub test_samples: Option<u64>,
+    pub scale: Scale,
+}
+
+impl Savings {
+    #[must_use]
+    pub fn new(compared: &Compared<'_>, evidence: &Evidence<'_>) -> Self {
+        let times = times(evidence.outcomes);
+        let baseline = compete(&compared.baseline, &times);
+        let verdicts = verdicts(compared, evidence.seeds);
+        let by_baseline = by_seed(&compared.baseline);
+        let schedules = compared.candidates.iter().zip(verdicts).map(|(groups, verdicts)| {
+            let budgets: Vec<Budget> = groups
+                .iter()
+                .zip(verdicts)
+                .map(|(group, (verdict, test))| budget(group, &baseline, &times, verdict, test))
+                .collect();
+            let smallest = budgets.iter().rposition(|budget| budget.verdict == Verdict::Shown);
+            let is_own = groups[0].cell.schedule == baseline.schedule;
+            let saves = smallest.and_then(|place| saves(&budgets[place], &baseline, evidence));
+            let equal = (!is_own).then(|| equal(compared, groups, &by_baseline)).flatten();
+            Schedule { schedule: groups[0].cell.schedule.clone(), budgets, smallest, equal, saves }
+        });
+        let share = cost::is_share(&evidence.sweep.metric).then_some(baseline.mean).flatten();
+        let error = share.zip(evidence.test_samples).map(|(share, samples)| cost::test_error(share, samples));
+        let all = evidence.priced.total.all;
+        let baselines = baseline.seconds.map(|seconds| device_seconds(evidence) / seconds);
+        Self {
+            version: 1,
+            sweep: evidence.sweep.sweep,
+            name: evidence.sweep.name.clone(),
+            metric: evidence.sweep.metric.clone(),
+            maximize: evidence.sweep.maximize,
+            chosen_by: compared.chosen_by.clone(),
+            margin: compared.margin.to_string(),
+            margin_absolute: compared.claim.margin,
+            // Without the last digit that the subtraction left.
+            confidence: ((1.0 - compared.claim.alpha) * 1e12).round() / 1e12,
+            candidates: compared.claim.candidates,
+            level: compared.claim.level(),
+            adaptive: (!evidence.seeds.is_fixed()).then_some((evidence.seeds.min, evidence.seeds.max)),
+            test_samples: evidence.test_samples,
+            test_error: error,
+            schedules: schedules.collect(),
+            sweep_cost: SweepCost { hours: all.hours, usd: all.usd, baselines },
+            baseline,
+        }
+    }
+
+    /// The schedule and budget that save most of the device time, of all that are shown; of several that take the same the
+    /// one with the best mean difference.
+    #[must_use]
+    pub fn best(&self) -> Option<(&Schedule, &Budget, &Saves)> {
+        let shown = self.schedules.iter().filter_map(|schedule| {
+            Some((schedule, &schedule.budgets[schedule.smallest?], schedule.saves.as_ref()?))
+        });
+        let difference = |budget: &Budget| budget.test.map_or(f64::NEG_INFINITY, |test| test.mean);
+        shown
+            .filter(|(.., saves)| saves.share > 0.0)
+            .max_by(|a, b| a.2.share.total_cmp(&b.2.share).then(difference(a.1).total_cmp(&difference(b.1))))
+    }
+
+    /// The pairs that the answer is of; without one the fewest of any test.
+    #[must_use]
+    pub fn pairs(&self) -> Option<usize> {
+        if let Some((_, budget, _)) = self.best() {
+            return budget.test.map(|test| test.pairs);
+        }
+        let budgets = self.schedules.iter().flat_map(|schedule| &schedule.budgets);
+        budgets.filter_map(|budget| budget.test.map(|test| test.pairs)).min()
+    }
+}
+
+fn device_seconds(evidence: &Evidence<'_>) -> f64 {
+    evidence.outcomes.iter().filter_map(|outcome| outcome.device_seconds).sum()
+}
+
+type Tested = (Verdict, Option<PairedTest>);
+
+fn verdicts(compared: &Compared<'_>, seeds: Seeds) -> Vec<Vec<Tested>> {
+    let baseline = by_seed(&compared.baseline);
+    let cells: Vec<Vec<Outcomes>> =
+        compared.candidates.iter().map(|its| its.iter().map(by_seed).collect()).collect();
+    let borrowed: Vec<Vec<&Outcomes>> = cells.iter().map(|its| its.iter().collect()).collect();
+    if seeds.is_fixed() {
+        let tested = |its: &Vec<&Outcomes>| -> Vec<Tested> {
+            let sequence = sequence::fixed_sequence(&baseline, its, &compared.claim);
+            sequence.steps.into_iter().map(of_step).collect()
+        };
+        return borrowed.iter().map(tested).collect();
+    }
+    let decision = Race::new(compared.claim, seeds.min, seeds.max).decide(&baseline, &borrowed);
+    let tested = |comparison: cost::racing::Comparison| {
+        let verdict = match comparison.standing {
+            Standing::NotReached => Verdict::NotReached,
+            Standing::Open => Verdict::Open,
+            Standing::Shown => Verdict::Shown,
+            Standing::Futile => Verdict::Futile,
+            Standing::NotShown => Verdict::NotShown { seeds_needed: None },
+            Standing::Lost => Verdict::Lost,
+        };
+        (verdict, comparison.test)
+    };
+    decision.comparisons.into_iter().map(|its| its.into_iter().map(tested).collect()).collect()
+}
+
+fn of_step(step: Step) -> Tested {
+    match step {
+        Step::Tested(test) => {
+            let verdict = match test.verdict {
+                cost::noninferiority::Verdict::Shown => Verdict::Shown,
+                cost::noninferiority::Verdict::Worse => Verdict::Worse,
+                cost::noninferiority::Verdict::NotShown => {
+                    Verdict::NotShown { seeds_needed: test.seeds_needed() }
+                }
+            };
+            (verdict, Some(test))
+        }
+        Step::Undecidable(Undecidable::TooFewPairs) => (Verdict::TooFewPairs, None),
+        Step::Undecidable(Undecidable::NoVariance) => (Verdict::NoVariance, None),
+        Step::Undecidable(Undecidable::Overflow) => (Verdict::Overflow, None),
+        Step::Lost { .. } => (Verdict::Lost, None),
+        Step::NotReached => (Verdict::NotReached, None),
+    }
+}
+
+/// Where a schedule's curve over its budgets meets the baseline, if that can be told.
+fn equal(compared: &Compared<'_>, groups: &[Group<'_>], baseline: &Outcomes) -> Option<EqualBudget> {
+    let curve: Vec<(u64, Outcomes)> =
+        groups.iter().rev().map(|group| (group.cell.steps, by_seed(group))).collect();
+    let curve: Vec<(u64, &Outcomes)> = curve.iter().map(|(steps, seeds)| (*steps, seeds)).collect();
+    equal_budget(baseline, &curve, compared.claim.maximize, compared.claim.alpha).ok()
+}
+
+/// The median device time of a finished trial at each number of steps. Schedules cost the same, so all of a budget's
+/// trials tell how long it takes.
+fn times(outcomes: &[Outcome]) -> BTreeMap<u64, f64> {
+    let mut times: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    for outcome in outcomes.iter().filter(|outcome| outcome.is_done()) {
+        times.entry(outcome.cell.steps).or_default().extend(outcome.device_seconds);
+    }
+    times.into_iter().filter_map(|(steps, seconds)| Some((steps, cost::median(&seconds)?))).collect()
+}
+
+fn compete(group: &Group<'_>, times: &BTreeMap<u64, f64>) -> Compete {
+    let values = group.values();
+    let interval = cost::t_interval(&values).filter(|_| values.len() >= MIN_SEEDS);
+    let (low, high) = interval.map(|Interval { low, high, .. }| (low, high)).unzip();
+    Compete {
+        schedule: group.cell.schedule.clone(),
+        budget: group.cell.budget.clone(),
+        steps: group.cell.steps,
+        settings: group.cell.settings.clone(),
+        seeds: values.len(),
+        lost: group.count(TrialStatus::Diverged) + group.count(TrialStatus::Failed),
+        mean: cost::mean(&values),
+        low,
+        high,
+        seconds: times.get(&group.cell.steps).copied(),
+    }
+}
+
+fn budget(
+    group: &Group<'_>,
+    baseline: &Compete,
+    times: &BTreeMap<u64, f64>,
+    verdict: Verdict,
+    test: Option<PairedTest>,
+) -> Budget {
+    let cell = compete(group, times);
+    let time_ratio = cell.seconds.zip(baseline.seconds).map(|(its, baselines)| its / baselines);
+    let steps_ratio = cell.steps as f64 / baseline.steps as f64;
+    Budget { cell, verdict, test, time_ratio, steps_ratio }
+}
+
+fn saves(budget: &Budget, baseline: &Compete, evidence: &Evidence<'_>) -> Option<Saves> {
+    let ratio = budget.time_ratio?;
+    let all = evidence.priced.total.all;
+    // What a second of a slot came to in this sweep, in hours and dollars of its machine.
+    let part = baseline.seconds? / device_seconds(evidence);
+    let per_training = Saving::per_training(all.hours * part, all.usd.unwrap_or(0.0) * part, ratio);
+    let in_trainings = Saving { usd: per_training.share, ..per_training };
+    let yours = evidence.scale.full_cost.map(|full_cost| {
+        let saving = Saving::per_training(0.0, full_cost, ratio);
+        let per_year = evidence.scale.trainings_per_year;
+        Yours {
+            full_cost,
+            usd: saving.usd,
+            trainings_per_year: per_year,
+            usd_per_year: per_year.map(|count| saving.yearly(count).usd),
+            pays_after: all.usd.and_then(|usd| saving.pays_after(usd)),
+        }
+    });
+    Some(Saves {
+        share: per_training.share,
+        hours: per_training.hours,
+        usd: all.usd.map(|_| per_training.usd),
+        // In units of a baseline's training, whatever that costs.
+        pays_after: in_trainings.pays_after(1.0 / part),
+        flips_below: payback::flips_below(ratio, 1.0),
+        yours,
+    })
+}

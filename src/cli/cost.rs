@@ -1,0 +1,85 @@
+//! `sweep cost [SWEEP]`: what it cost, and would cost elsewhere.
+
+use std::process::ExitCode;
+
+use super::{
+    Failure, Global, price,
+    results::{emit, look},
+};
+use crate::{
+    answer::{Account, Priced},
+    cost::Offer,
+    report::{self, Format},
+    store::{self, Reader, SweepRow},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// `last`, a number, or a name (the newest of it)
+    #[arg(value_name = "SWEEP", default_value = "last")]
+    sweep: String,
+    #[command(flatten)]
+    rate: Rate,
+    /// `table`, `csv`, `json` or `md`
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+}
+
+/// What time is turned into money by, instead of the price that the sweep was submitted with.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Rate {
+    /// Price it as if trained on this offer of `sweep prices`, such as `aws:p5.48xlarge`
+    #[arg(long = "as", value_name = "OFFER", conflicts_with = "usd_per_hour")]
+    elsewhere: Option<String>,
+    /// Take the offer's spot price
+    #[arg(long, requires = "elsewhere")]
+    spot: bool,
+    /// How many times as fast a device there is as this machine
+    #[arg(long, value_name = "TIMES", requires = "elsewhere", default_value_t = 1.0, value_parser = times)]
+    speedup: f64,
+    /// What this machine costs, in dollars per hour
+    #[arg(long, value_name = "USD", value_parser = usd)]
+    usd_per_hour: Option<f64>,
+    #[command(flatten)]
+    own: price::Own,
+}
+
+fn times(text: &str) -> Result<f64, String> {
+    let times = text.parse().ok().filter(|times| (1e-3..=1e6).contains(times));
+    times.ok_or_else(|| "a number from 0.001 to 1000000".to_owned())
+}
+
+pub(super) fn usd(text: &str) -> Result<f64, String> {
+    let usd = text.trim_start_matches('$').parse().ok().filter(|usd| *usd > 0.0 && *usd <= 1e9);
+    usd.ok_or_else(|| "a number of dollars above 0, at most 1e9".to_owned())
+}
+
+impl Rate {
+    /// The offer, and whether it is of another machine than the one that trained.
+    pub(super) fn offer(&self, reader: &Reader, sweep: &SweepRow) -> Result<(Option<Offer>, bool), Failure> {
+        match (&self.elsewhere, self.usd_per_hour) {
+            (Some(name), _) => Ok((Some(price::named(&self.own.table()?, name, self.spot)?), true)),
+            (None, Some(usd)) => Ok((Some(Offer::own(usd)), false)),
+            (None, None) => Ok((reader.price(sweep.sweep)?, false)),
+        }
+    }
+
+    pub(super) fn speedup(&self) -> f64 {
+        self.speedup
+    }
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
+    let reader = store::open_reader(&global.home)?;
+    let sweep = reader.find(&args.sweep)?;
+    let outcomes = reader.outcomes(sweep.sweep)?;
+    let account = Account::new(&sweep, &outcomes, &reader.spans(&outcomes)?);
+    let (offer, elsewhere) = args.rate.offer(&reader, &sweep)?;
+    let priced = Priced::new(&sweep, &account, offer, elsewhere, args.rate.speedup());
+    emit(global, args.format, |format| match format {
+        Format::Table | Format::Markdown => Ok(report::cost(&priced, format, look(global))),
+        Format::Json => Ok(serde_json::to_string_pretty(&priced).map_err(Failure::internal)? + "\n"),
+        Format::Csv => Ok(report::render(&report::cost_table(&priced), format, look(global))),
+    })?;
+    Ok(ExitCode::SUCCESS)
+}

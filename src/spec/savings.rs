@@ -1,0 +1,187 @@
+//! `seeds:`, `savings:` and `pricing:`: how often a setting is trained, what the results are to answer, and at which price.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    MAX_SEEDS,
+    cursor::{Cursor, Keys, Map},
+    error::{Fault, listed},
+    machine::usd,
+    scalar,
+    types::Spec,
+    yaml::Node,
+};
+use crate::cost::{Margin, Provisioning};
+
+const SEEDS: Keys = Keys { known: &["min", "max", "decide"], later: &[] };
+const SAVINGS: Keys = Keys { known: &["baseline", "margin", "confidence"], later: &[] };
+const BASELINE: Keys = Keys { known: &["schedule", "budget"], later: &[] };
+const PRICING: Keys = Keys { known: &["usd_per_hour", "sku", "provisioning", "prices"], later: &[] };
+
+/// How often each setting is trained: seeds 0 to `max` − 1. Where `min` is less, results decide beyond it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seeds {
+    pub min: u64,
+    pub max: u64,
+}
+
+impl Seeds {
+    /// As many, whatever the results.
+    #[must_use]
+    pub fn fixed(count: u64) -> Self {
+        Self { min: count, max: count }
+    }
+
+    #[must_use]
+    pub fn is_fixed(self) -> bool {
+        self.min == self.max
+    }
+}
+
+/// What is to be compared with what, as far as the spec says; names are as results print them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Question {
+    pub schedule: Option<String>,
+    pub budget: Option<String>,
+    pub margin: Option<Margin>,
+    /// Above 0.5 and below 1.
+    pub confidence: Option<f64>,
+}
+
+/// What the machine costs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Pricing {
+    /// The whole machine, in dollars per hour.
+    UsdPerHour(f64),
+    /// An offer in a table of prices.
+    Offer { sku: String, provisioning: Provisioning, prices: Option<PathBuf> },
+}
+
+pub(super) fn seeds(at: &Cursor<'_>) -> Result<Seeds, Fault> {
+    if !matches!(at.node(), Node::Map(_)) {
+        return scalar::whole(at, 1..=MAX_SEEDS).map(Seeds::fixed);
+    }
+    let map = at.map(&SEEDS)?;
+    // An interval needs two.
+    let min = scalar::whole(&map.required("min", "3")?, 2..=MAX_SEEDS)?;
+    let max_at = map.required("max", "10")?;
+    let max = scalar::whole(&max_at, 2..=MAX_SEEDS)?;
+    map.required("decide", "savings")?.choice(&[("savings", ())], &[])?;
+    if max <= min {
+        return Err(max_at
+            .expected(&format!("more than `min`, which is {min}"))
+            .hint("for as many in any case write `seeds: 5`"));
+    }
+    Ok(Seeds { min, max })
+}
+
+pub(super) fn question(at: &Cursor<'_>) -> Result<Question, Fault> {
+    let map = at.map(&SAVINGS)?;
+    let baseline = map.get("baseline").map(|at| at.map(&BASELINE)).transpose()?;
+    let name = |key: &str| match &baseline {
+        Some(baseline) => baseline.or(key, None, |at| text(at).map(Some)),
+        None => Ok(None),
+    };
+    let margin = |at: &Cursor<'_>| {
+        text(at)?
+            .parse()
+            .map(Some)
+            .map_err(|expected: String| at.fault(format!("{} is no margin", at.label())).hint(expected))
+    };
+    Ok(Question {
+        schedule: name("schedule")?,
+        budget: name("budget")?,
+        margin: map.or("margin", None, margin)?,
+        confidence: map.or("confidence", None, |at| confidence(at).map(Some))?,
+    })
+}
+
+fn text(at: &Cursor<'_>) -> Result<String, Fault> {
+    match at.node() {
+        Node::Whole(number) => Ok(number.to_string()),
+        Node::Number(number) => Ok(number.to_string()),
+        _ => at.text().map(|text| text.trim().to_owned()),
+    }
+}
+
+fn confidence(at: &Cursor<'_>) -> Result<f64, Fault> {
+    let wrong = || at.expected("a share above 50% and below 100%").hint("such as `95%`");
+    let share = match at.node() {
+        Node::Text(text) => match text.trim().strip_suffix('%') {
+            Some(percent) => percent.trim().parse::<f64>().map_err(|_| wrong())? / 100.0,
+            None => text.trim().parse().map_err(|_| wrong())?,
+        },
+        Node::Number(number) => *number,
+        _ => return Err(wrong()),
+    };
+    if share > 0.5 && share < 1.0 { Ok(share) } else { Err(wrong()) }
+}
+
+/// The baseline is among what is trained.
+pub(super) fn is_trained(top: &Map<'_>, spec: &Spec) -> Result<(), Fault> {
+    let known = [
+        (
+            "schedule",
+            &spec.question.schedule,
+            spec.schedules.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ),
+        ("budget", &spec.question.budget, spec.budgets.iter().map(ToString::to_string).collect()),
+    ];
+    for (key, named, names) in known {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let Some(named) = named.as_ref().filter(|named| named_among(named, &names).is_none()) else {
+            continue;
+        };
+        let message = format!("`savings.baseline.{key}` is `{named}`, which this spec does not train");
+        return Err(top
+            .inner(&["savings", "baseline", key], message)
+            .hint(format!("it trains {}", listed(&names))));
+    }
+    Ok(())
+}
+
+/// The one of these names that is meant: the same, or the only one with this in front of its parameters.
+#[must_use]
+pub fn named_among<'a>(named: &str, names: &[&'a str]) -> Option<&'a str> {
+    let bare = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+    let named = bare(named);
+    if let Some(same) = names.iter().find(|name| bare(name) == named) {
+        return Some(same);
+    }
+    let mut family = names.iter().filter(|name| name.split('(').next() == Some(named.as_str()));
+    family.next().filter(|_| family.next().is_none()).copied()
+}
+
+pub(super) fn pricing(at: &Cursor<'_>, folder: &Path) -> Result<Pricing, Fault> {
+    let map = at.map(&PRICING)?;
+    let others = ["provisioning", "prices"].into_iter().find_map(|key| Some((key, map.get(key)?)));
+    match (map.get("usd_per_hour"), map.get("sku"), others) {
+        (Some(_), Some(sku), _) => Err(sku
+            .fault("`usd_per_hour` and `sku` exclude each other")
+            .at_key()
+            .hint("a number of your own, or an offer of a table: keep one of them")),
+        (Some(_), None, Some((key, other))) => Err(other
+            .fault(format!("`{key}` is about a `sku`, and the price is a number"))
+            .at_key()
+            .hint("leave it out")),
+        (Some(at), None, None) => Ok(Pricing::UsdPerHour(usd(&at)?)),
+        (None, Some(sku), _) => Ok(Pricing::Offer {
+            sku: sku.text()?.trim().to_owned(),
+            provisioning: map.or("provisioning", Provisioning::OnDemand, |at| {
+                at.choice(
+                    &[
+                        ("on_demand", Provisioning::OnDemand),
+                        ("spot", Provisioning::Spot),
+                        ("reserved", Provisioning::Reserved),
+                    ],
+                    &[],
+                )
+            })?,
+            prices: map.or("prices", None, |at| scalar::path(at, folder).map(Some))?,
+        }),
+        (None, None, _) => Err(map
+            .at()
+            .fault(format!("missing key `usd_per_hour` or `sku` in {}", map.at().label()))
+            .hint("such as `usd_per_hour: 0.80`, or `sku: aws:g6.xlarge` from `sweep prices`")),
+    }
+}
