@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     report::{self, Format},
-    store::{self, Table},
+    store::{self, Condition, Table},
 };
 
 #[derive(Debug, clap::Args)]
@@ -27,33 +27,29 @@ pub(super) struct Args {
     /// Only these columns, in this order
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     columns: Vec<String>,
-    /// Only rows with this value, such as `status=done`; may be repeated
-    #[arg(long = "where", value_name = "COLUMN=VALUE", value_parser = condition)]
-    conditions: Vec<(String, String)>,
+    /// Only rows like this: `COLUMN=VALUE`, or with `!=`, `<`, `<=`, `>`, `>=`, in quotes, such as `'value>=0.9'` or
+    /// `'settings.learning_rate<0.1'`; more than one must all hold
+    #[arg(long = "where", value_name = "CONDITION")]
+    conditions: Vec<Condition>,
     /// `table`, `csv`, `json` or `md`
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
-}
-
-fn condition(text: &str) -> Result<(String, String), String> {
-    let (column, value) = text.split_once('=').ok_or("a condition is written `COLUMN=VALUE`")?;
-    Ok((column.to_owned(), value.to_owned()))
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let reader = store::open_reader(&global.home)?;
     let is_start = args.conditions.is_empty() && args.sort.is_none();
     let mut table = reader.trials(reader.find(&args.sweep)?.sweep, args.limit.filter(|_| is_start))?;
-    for (column, value) in &args.conditions {
-        table.keep(column, value)?;
+    let columns = table.columns.clone();
+    table.spread("settings")?;
+    for condition in &args.conditions {
+        table.keep(condition)?;
     }
     if let Some(column) = &args.sort {
         table.sort(column)?;
     }
     table.rows.truncate(args.limit.unwrap_or(usize::MAX));
-    if !args.columns.is_empty() {
-        table.select(&args.columns)?;
-    }
+    table.select(if args.columns.is_empty() { &columns } else { &args.columns })?;
     emit(global, args.format, |format| {
         if matches!(format, Format::Table | Format::Markdown) && args.columns.is_empty() {
             for_people(&mut table);

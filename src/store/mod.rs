@@ -5,6 +5,7 @@
 //! rusqlite; computes no statistic.
 
 mod apply;
+mod condition;
 mod detail;
 mod error;
 mod garbage;
@@ -32,6 +33,7 @@ use crate::{
     plan::{PlannedTrial, SweepInfo},
 };
 
+pub use condition::Condition;
 pub use detail::{Appearance, AttemptRow, CheckpointRow, Curve, KeptWeights, LastValue, TrialDetail};
 pub use error::StoreError;
 pub use garbage::Garbage;
