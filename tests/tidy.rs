@@ -44,6 +44,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("nix", &["src/process"]),
     ("nvml_wrapper", &["src/device"]),
     ("ort", &["workers/trainer"]),
+    ("parquet", &["src/report", "workers/trainer"]),
     ("prost", &["workers/graph"]),
     ("rusqlite", &["src/store"]),
     ("rusqlite_migration", &["src/store"]),

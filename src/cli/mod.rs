@@ -17,6 +17,7 @@ mod list;
 mod logs;
 mod measure;
 mod model;
+mod output;
 mod prepare;
 mod progress;
 mod results;

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use super::{Failure, Global, OutputMode, failure::print};
+use super::{Failure, Global, OutputMode, failure::print, output::Output};
 use crate::{
     engine::SweepId,
-    report::{self, Format, Look, Results, Totals},
+    report::{self, Encoding, Format, Look, Results, Totals},
     store::{self, Reader, SweepRow},
 };
 
@@ -14,15 +14,19 @@ pub(super) struct Args {
     /// `last`, a number, or a name (the newest of it)
     #[arg(value_name = "SWEEP", default_value = "last")]
     sweep: String,
-    /// `table`, `csv`, `json` or `md`
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
+    #[command(flatten)]
+    output: Output,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let reader = store::open_reader(&global.home)?;
     let sweep = reader.find(&args.sweep)?;
-    emit(global, args.format, |format| render(global, &reader, &sweep, format))?;
+    args.output.emit(global, |encoding, look| match encoding {
+        Encoding::Text(format) => Ok(render(&reader, &sweep, format, look)?.into_bytes()),
+        Encoding::Parquet => {
+            Ok(report::parquet(&Results::new(&sweep, &reader.outcomes(sweep.sweep)?).table()))
+        }
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -30,18 +34,18 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
 pub(super) fn print_sweep(global: &Global, sweep: SweepId) -> Result<u64, Failure> {
     let reader = store::open_reader(&global.home)?;
     let sweep = reader.find(&sweep.to_string())?;
-    emit(global, None, |format| render(global, &reader, &sweep, format))?;
+    emit(global, None, |format| render(&reader, &sweep, format, look(global)))?;
     Ok(sweep.counts.failed)
 }
 
-fn render(global: &Global, reader: &Reader, sweep: &SweepRow, format: Format) -> Result<String, Failure> {
+fn render(reader: &Reader, sweep: &SweepRow, format: Format, look: Look) -> Result<String, Failure> {
     let outcomes = reader.outcomes(sweep.sweep)?;
     let results = Results::new(sweep, &outcomes);
     let totals = Totals::new(sweep, &reader.spans(&outcomes)?);
     Ok(match format {
-        Format::Table => report::matrix(&results, &totals, look(global)),
+        Format::Table => report::matrix(&results, &totals, look),
         Format::Markdown => report::matrix_markdown(&results, &totals),
-        Format::Csv => report::render(&results.table(), format, look(global)),
+        Format::Csv => report::render(&results.table(), format, look),
         Format::Json => serde_json::to_string_pretty(&results).map_err(Failure::internal)? + "\n",
     })
 }

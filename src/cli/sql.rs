@@ -2,12 +2,9 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use super::{
-    Failure, Global,
-    results::{emit, look},
-};
+use super::{Failure, Global, output::Output};
 use crate::{
-    report::{self, Format},
+    report,
     store::{self, QueryLimits},
 };
 
@@ -17,9 +14,8 @@ pub(super) struct Args {
     /// One `SELECT`, in SQLite's dialect
     #[arg(value_name = "QUERY")]
     query: String,
-    /// `table`, `csv`, `json` or `md`
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
+    #[command(flatten)]
+    output: Output,
     /// How long it may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = timeout)]
     timeout: Duration,
@@ -35,7 +31,7 @@ fn timeout(text: &str) -> Result<Duration, String> {
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let limits = QueryLimits { time: args.timeout, ..QueryLimits::default() };
     let table = store::query(&global.home, &args.query, limits)?;
-    emit(global, args.format, |format| Ok(report::render(&table, format, look(global))))?;
+    args.output.emit(global, |encoding, look| Ok(report::encode(&table, encoding, look)))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{
-    Failure, Global,
-    results::{emit, look},
-};
+use super::{Failure, Global, output::Output};
 use crate::{
-    report::{self, Format},
+    report::{self, Encoding, Format},
     store::{self, Condition, Table},
 };
+
+/// The column of a trial's settings, an object where a format has such, elsewhere a column for each.
+const SETTINGS: &str = "settings";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -31,17 +31,17 @@ pub(super) struct Args {
     /// `'settings.learning_rate<0.1'`; more than one must all hold
     #[arg(long = "where", value_name = "CONDITION")]
     conditions: Vec<Condition>,
-    /// `table`, `csv`, `json` or `md`
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
+    #[command(flatten)]
+    output: Output,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let reader = store::open_reader(&global.home)?;
     let is_start = args.conditions.is_empty() && args.sort.is_none();
     let mut table = reader.trials(reader.find(&args.sweep)?.sweep, args.limit.filter(|_| is_start))?;
-    let columns = table.columns.clone();
-    table.spread("settings")?;
+    let whole = table.columns.clone();
+    table.spread(SETTINGS)?;
+    let flat: Vec<String> = table.columns.iter().filter(|column| *column != SETTINGS).cloned().collect();
     for condition in &args.conditions {
         table.keep(condition)?;
     }
@@ -49,12 +49,21 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         table.sort(column)?;
     }
     table.rows.truncate(args.limit.unwrap_or(usize::MAX));
-    table.select(if args.columns.is_empty() { &columns } else { &args.columns })?;
-    emit(global, args.format, |format| {
-        if matches!(format, Format::Table | Format::Markdown) && args.columns.is_empty() {
-            for_people(&mut table);
+    if !args.columns.is_empty() {
+        table.select(&args.columns)?;
+    }
+    args.output.emit(global, |encoding, look| {
+        if args.columns.is_empty() {
+            match encoding {
+                Encoding::Text(Format::Table | Format::Markdown) => {
+                    table.select(&whole)?;
+                    for_people(&mut table);
+                }
+                Encoding::Text(Format::Json) => table.select(&whole)?,
+                Encoding::Text(Format::Csv) | Encoding::Parquet => table.select(&flat)?,
+            }
         }
-        Ok(report::render(&table, format, look(global)))
+        Ok(report::encode(&table, encoding, look))
     })?;
     Ok(ExitCode::SUCCESS)
 }

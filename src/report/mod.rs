@@ -1,9 +1,10 @@
-//! Rows → text: tables and charts for the terminal, SVG, HTML, Markdown, CSV, JSON. Pure: queries nothing, prints nothing.
+//! Rows → text: tables and charts for the terminal, SVG, HTML, Markdown, CSV, JSON, Parquet. Pure: queries nothing, prints nothing.
 //!
-//! Enter at [`Results::new`] and [`matrix`] for the schedule × budget table, at [`render`] for any table, at [`Chart`] for curves. Text
+//! Enter at [`Results::new`] and [`matrix`] for the schedule × budget table, at [`encode`] for any table, at [`Chart`] for curves. Text
 //! from outside is escaped here, before it can reach a terminal.
 
 mod chart;
+mod columnar;
 mod escape;
 mod matrix;
 pub mod python;
@@ -16,15 +17,23 @@ mod words;
 use std::str::FromStr;
 
 pub use chart::{Chart, Part, Series, html};
+pub use columnar::parquet;
 pub use escape::escape;
 pub use matrix::{matrix, matrix_markdown};
 pub use results::{Budget, ResultRow, Results, Totals};
 pub use sheet::{Check, Sheet, State, checks};
 pub use show::{show, sparkline};
-pub use table::{render, screen_width};
+pub use table::{encode, render, screen_width};
 pub use words::{bytes, scaled, seconds, value_of, wrap};
 
 /// What a table is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    Text(Format),
+    Parquet,
+}
+
+/// What a table is written as, of what people can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Columns for people.
@@ -60,6 +69,20 @@ impl FromStr for Format {
             "json" => Ok(Self::Json),
             "md" => Ok(Self::Markdown),
             _ => Err("there are `table`, `csv`, `json` and `md`".to_owned()),
+        }
+    }
+}
+
+impl FromStr for Encoding {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "parquet" => Ok(Self::Parquet),
+            name => name
+                .parse()
+                .map(Self::Text)
+                .map_err(|_| "there are `table`, `csv`, `json`, `md` and `parquet`".to_owned()),
         }
     }
 }

@@ -5,7 +5,8 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
 use super::{
-    Format, Look,
+    Encoding, Format, Look,
+    columnar::parquet,
     escape::{escape, escape_but},
 };
 use crate::store::{Table, plain};
@@ -30,6 +31,15 @@ pub fn render(table: &Table, format: Format, look: Look) -> String {
             &table.columns.iter().map(|column| escape(column)).collect::<Vec<_>>(),
             table.rows.iter().map(|row| row.iter().map(|value| escape(&plain(value))).collect()),
         ),
+    }
+}
+
+/// The table as bytes: those of [`render`], or of [`parquet()`].
+#[must_use]
+pub fn encode(table: &Table, encoding: Encoding, look: Look) -> Vec<u8> {
+    match encoding {
+        Encoding::Text(format) => render(table, format, look).into_bytes(),
+        Encoding::Parquet => parquet(table),
     }
 }
 

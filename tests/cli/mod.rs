@@ -12,6 +12,7 @@ mod resume;
 mod runtime;
 mod schedule;
 mod stop;
+mod tables;
 
 use std::{
     fs,
