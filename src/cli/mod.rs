@@ -27,6 +27,7 @@ mod schedule;
 mod show;
 mod sql;
 mod submit;
+mod tensorboard;
 mod trials;
 mod unit;
 mod watch;
@@ -126,6 +127,8 @@ enum Command {
     Show(show::Args),
     /// Write a trial's model, with the weights it was trained to, as an ONNX file
     ExportModel(export_model::Args),
+    /// The learning curves of a sweep, as event files for TensorBoard
+    Tensorboard(tensorboard::Args),
     /// The sweeps in the store
     List(list::Args),
     /// Query the store, read-only
@@ -171,6 +174,7 @@ pub fn main() -> ExitCode {
         Command::Trials(args) => trials::run(&global, &args),
         Command::Show(args) => show::run(&global, &args),
         Command::ExportModel(args) => export_model::run(&global, &args),
+        Command::Tensorboard(args) => tensorboard::run(&global, &args),
         Command::Gc(args) => gc::run(&global, &args),
         Command::List(args) => list::run(&global, &args),
         Command::Sql(args) => sql::run(&global, &args),

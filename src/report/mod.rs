@@ -1,7 +1,8 @@
-//! Rows → text: tables and charts for the terminal, SVG, HTML, Markdown, CSV, JSON, Parquet. Pure: queries nothing, prints nothing.
+//! Rows → text and files: tables and charts for the terminal, SVG, HTML, Markdown, CSV, JSON, Parquet, TensorBoard's event files.
+//! Pure: queries nothing, prints nothing.
 //!
-//! Enter at [`Results::new`] and [`matrix`] for the schedule × budget table, at [`encode`] for any table, at [`Chart`] for curves. Text
-//! from outside is escaped here, before it can reach a terminal.
+//! Enter at [`Results::new`] and [`matrix`] for the schedule × budget table, at [`encode`] for any table, at [`Chart`] and
+//! [`EventFile`] for curves. Text from outside is escaped here, before it can reach a terminal.
 
 mod chart;
 mod columnar;
@@ -12,6 +13,7 @@ mod results;
 mod sheet;
 mod show;
 mod table;
+mod tensorboard;
 mod words;
 
 use std::str::FromStr;
@@ -24,6 +26,7 @@ pub use results::{Budget, ResultRow, Results, Totals};
 pub use sheet::{Check, Sheet, State, checks};
 pub use show::{show, sparkline};
 pub use table::{encode, render, screen_width};
+pub use tensorboard::{EventFile, folders};
 pub use words::{bytes, scaled, seconds, value_of, wrap};
 
 /// What a table is written as.

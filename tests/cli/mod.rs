@@ -13,6 +13,7 @@ mod runtime;
 mod schedule;
 mod stop;
 mod tables;
+mod tensorboard;
 
 use std::{
     fs,
