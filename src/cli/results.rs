@@ -16,9 +16,15 @@ pub(super) struct Args {
     sweep: String,
     #[command(flatten)]
     output: Output,
+    /// Print the JSON Schema of what `--format json` prints
+    #[arg(long)]
+    json_schema: bool,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
+    if args.json_schema {
+        return print(report::schemas::RESULTS).map(|()| ExitCode::SUCCESS);
+    }
     let reader = store::open_reader(&global.home)?;
     let sweep = reader.find(&args.sweep)?;
     args.output.emit(global, |encoding, look| match encoding {

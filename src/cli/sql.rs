@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use super::{Failure, Global, output::Output};
+use super::{Failure, Global, failure::print, output::Output};
 use crate::{
     report,
     store::{self, QueryLimits},
@@ -12,10 +12,13 @@ use crate::{
 #[command(after_long_help = views())]
 pub(super) struct Args {
     /// One `SELECT`, in SQLite's dialect
-    #[arg(value_name = "QUERY")]
-    query: String,
+    #[arg(value_name = "QUERY", required_unless_present = "json_schema")]
+    query: Option<String>,
     #[command(flatten)]
     output: Output,
+    /// Print the JSON Schema of what `--format json` prints
+    #[arg(long)]
+    json_schema: bool,
     /// How long it may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = timeout)]
     timeout: Duration,
@@ -29,8 +32,11 @@ fn timeout(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
+    let Some(query) = args.query.as_deref().filter(|_| !args.json_schema) else {
+        return print(report::schemas::SQL).map(|()| ExitCode::SUCCESS);
+    };
     let limits = QueryLimits { time: args.timeout, ..QueryLimits::default() };
-    let table = store::query(&global.home, &args.query, limits)?;
+    let table = store::query(&global.home, query, limits)?;
     args.output.emit(global, |encoding, look| Ok(report::encode(&table, encoding, look)))?;
     Ok(ExitCode::SUCCESS)
 }

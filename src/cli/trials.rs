@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Failure, Global, output::Output};
+use super::{Failure, Global, failure::print, output::Output};
 use crate::{
     report::{self, Encoding, Format},
     store::{self, Condition, Table},
@@ -33,9 +33,15 @@ pub(super) struct Args {
     conditions: Vec<Condition>,
     #[command(flatten)]
     output: Output,
+    /// Print the JSON Schema of what `--format json` prints
+    #[arg(long)]
+    json_schema: bool,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
+    if args.json_schema {
+        return print(report::schemas::TRIALS).map(|()| ExitCode::SUCCESS);
+    }
     let reader = store::open_reader(&global.home)?;
     let is_start = args.conditions.is_empty() && args.sort.is_none();
     let mut table = reader.trials(reader.find(&args.sweep)?.sweep, args.limit.filter(|_| is_start))?;

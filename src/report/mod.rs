@@ -10,6 +10,7 @@ mod escape;
 mod matrix;
 pub mod python;
 mod results;
+pub mod schemas;
 mod sheet;
 mod show;
 mod table;

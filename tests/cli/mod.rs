@@ -11,6 +11,7 @@ mod programs;
 mod resume;
 mod runtime;
 mod schedule;
+mod schemas;
 mod stop;
 mod tables;
 mod tensorboard;
