@@ -2,14 +2,11 @@
 
 use std::process::ExitCode;
 
-use super::{
-    Failure, Global, price,
-    results::{emit, look},
-};
+use super::{Failure, Global, output::Output, price};
 use crate::{
     answer::{Account, Priced},
     cost::Offer,
-    report::{self, Format},
+    report,
     store::{self, Reader, SweepRow},
 };
 
@@ -20,9 +17,8 @@ pub(super) struct Args {
     sweep: String,
     #[command(flatten)]
     rate: Rate,
-    /// `table`, `csv`, `json` or `md`
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// What time is turned into money by, instead of the price that the sweep was submitted with.
@@ -76,10 +72,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let account = Account::new(&sweep, &outcomes, &reader.spans(&outcomes)?);
     let (offer, elsewhere) = args.rate.offer(&reader, &sweep)?;
     let priced = Priced::new(&sweep, &account, offer, elsewhere, args.rate.speedup());
-    emit(global, args.format, |format| match format {
-        Format::Table | Format::Markdown => Ok(report::cost(&priced, format, look(global))),
-        Format::Json => Ok(serde_json::to_string_pretty(&priced).map_err(Failure::internal)? + "\n"),
-        Format::Csv => Ok(report::render(&report::cost_table(&priced), format, look(global))),
-    })?;
+    let people = |format, look| report::cost(&priced, format, look);
+    args.output.document(global, &priced, people, || report::cost_table(&priced))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,15 +4,10 @@ use std::{collections::BTreeSet, process::ExitCode};
 
 use serde_json::json;
 
-use super::{
-    Failure, Global, OutputMode,
-    failure::print,
-    question,
-    results::{emit, look},
-};
+use super::{Failure, Global, failure::print, output::Output, question, results::look};
 use crate::{
     answer::{self, Band, Cells},
-    report::{self, Chart, Format, Kind, Series},
+    report::{self, Chart, Kind, Series},
     store::{self, Cell, Reader, Table},
 };
 
@@ -36,9 +31,8 @@ pub(super) struct Args {
     /// How many points each curve is averaged down to
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..=10_000))]
     points: u64,
-    /// `table`, `csv`, `json`, `md` or `parquet` instead of a chart
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
+    #[command(flatten)]
+    output: Output,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
@@ -46,7 +40,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let sweep = reader.find(&args.sweep)?;
     let outcomes = reader.outcomes(sweep.sweep)?;
     let mut cells = Cells::new(&sweep, &outcomes);
-    let is_chart = args.format.is_none() && global.output_mode == OutputMode::Cli;
+    let is_chart = args.output.is_for_people(global);
     keep(&mut cells, args, is_chart)?;
     let bands = bands(&reader, &cells, &args.metric, args.points)?;
     if bands.iter().all(|band| band.points.is_empty()) {
@@ -55,8 +49,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     if is_chart {
         print(&chart(&args.metric, &bands).terminal(look(global), HEIGHT))?;
     } else {
-        let table = table(&bands);
-        emit(global, args.format, |format| Ok(report::render(&table, format, look(global))))?;
+        let json = json!({"version": 1, "sweep": sweep.sweep, "metric": args.metric, "curves": bands});
+        let people = |format, look| report::render(&report::rounded(&table(&bands)), format, look);
+        args.output.document(global, &json, people, || table(&bands))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,17 +1,12 @@
 //! `sweep export-model TRIAL -o FILE`: the model with a trial's weights.
 
-use std::{
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{fs, path::PathBuf, process::ExitCode};
 
 use clap::ValueEnum;
 use sweep_trainer::export::{ExportError, export};
 use sweep_wire::{Job, Which};
 
-use super::{Failure, Global, OutputMode, failure::say};
+use super::{Failure, Global, OutputMode, failure::say, output::write_whole};
 use crate::{
     executor::CHECKPOINTS,
     report::{escape, value_of},
@@ -65,8 +60,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let weights = global.home.join(CHECKPOINTS).join(trial.trial.to_string()).join(file);
     let expected = trial.facts.as_ref().and_then(|facts| facts["contents"]["model"].as_str());
     let bytes = export(&job.model, expected, &weights).map_err(refused)?;
-    write(&args.output, &bytes)
-        .map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", args.output.display())))?;
+    write_whole(&args.output, &bytes)?;
     if global.output_mode == OutputMode::Cli {
         say(&escape(&format!("wrote {}: {}", args.output.display(), description(&trial, kept))));
     }
@@ -97,20 +91,6 @@ fn refused(error: ExportError) -> Failure {
         Some(hint) => failure.hint(hint),
         None => failure,
     }
-}
-
-/// Writes the file whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.partial", std::process::id()));
-    let partial = path.with_file_name(name);
-    let written = fs::File::create(&partial)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&partial, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&partial); // it may not exist
-    }
-    written
 }
 
 /// Which weights these are, and what was measured with them.

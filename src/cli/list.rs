@@ -4,20 +4,16 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{
-    Failure, Global,
-    results::{emit, look},
-};
+use super::{Failure, Global, output::Output};
 use crate::{
-    report::{self, Format},
+    report::{self, Encoding, Format},
     store::{self, Counts, Table},
 };
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// `table`, `csv`, `json` or `md`
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
+    #[command(flatten)]
+    output: Output,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
@@ -39,13 +35,13 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
             json!(sweep.created_at),
         ]);
     }
-    emit(global, args.format, |format| {
-        if matches!(format, Format::Table | Format::Markdown) {
+    args.output.emit(global, |encoding, look| {
+        if matches!(encoding, Encoding::Text(Format::Table | Format::Markdown)) {
             // People have `created`.
             table.columns.pop();
             table.rows.iter_mut().for_each(|row| row.truncate(table.columns.len()));
         }
-        Ok(report::render(&table, format, look(global)))
+        Ok(report::encode(&table, encoding, look))
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -19,6 +19,7 @@ mod list;
 mod logs;
 mod measure;
 mod model;
+mod output;
 mod prepare;
 mod price;
 mod progress;
@@ -32,6 +33,7 @@ mod schedule;
 mod show;
 mod sql;
 mod submit;
+mod tensorboard;
 mod trials;
 mod unit;
 mod verify;
@@ -144,6 +146,8 @@ enum Command {
     Show(show::Args),
     /// Write a trial's model, with the weights it was trained to, as an ONNX file
     ExportModel(export_model::Args),
+    /// The learning curves of a sweep, as event files for TensorBoard
+    Tensorboard(tensorboard::Args),
     /// The sweeps in the store
     List(list::Args),
     /// Query the store, read-only
@@ -195,6 +199,7 @@ pub fn main() -> ExitCode {
         Command::Trials(args) => trials::run(&global, &args),
         Command::Show(args) => show::run(&global, &args),
         Command::ExportModel(args) => export_model::run(&global, &args),
+        Command::Tensorboard(args) => tensorboard::run(&global, &args),
         Command::Gc(args) => gc::run(&global, &args),
         Command::List(args) => list::run(&global, &args),
         Command::Sql(args) => sql::run(&global, &args),

@@ -9,14 +9,10 @@ use std::{
 
 use serde_json::json;
 
-use super::{
-    Failure, Global,
-    failure::say,
-    results::{emit, look},
-};
+use super::{Failure, Global, failure::say, output::Output};
 use crate::{
     cost::{self, Date, Offer, PriceError, Provisioning, prices},
-    report::{self, Format},
+    report,
     spec::{Pricing, Spec, SpecError},
     store::Table,
 };
@@ -35,16 +31,15 @@ enum Verb {
     List(List),
 }
 
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, clap::Args)]
 struct List {
     #[command(flatten)]
     own: Own,
     /// Only offers with this in their name or GPU, such as `aws` or `h100`
     #[arg(value_name = "TEXT")]
     text: Option<String>,
-    /// `table`, `csv`, `json` or `md`
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// A table of one's own beside the one that is built in.
@@ -87,10 +82,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         let text = text.to_lowercase();
         offers.retain(|offer| format!("{offer} {}", offer.gpu).to_lowercase().contains(&text));
     }
-    emit(global, list.format, |format| {
-        let table = if format == Format::Table { for_people(&offers) } else { whole(&offers) };
-        Ok(report::render(&table, format, look(global)))
-    })?;
+    let people = |format, look| report::render(&for_people(&offers), format, look);
+    list.output.document(global, &offers, people, || whole(&offers))?;
     Ok(ExitCode::SUCCESS)
 }
 

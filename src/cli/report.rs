@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -13,6 +12,7 @@ use serde_json::Value;
 use super::{
     Failure, Global, OutputMode, curves,
     failure::{print, say},
+    output::write_whole,
     results::look,
     savings::{Ask, Inquiry},
 };
@@ -77,9 +77,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         }
         return Ok(ExitCode::SUCCESS);
     };
-    write(path, &text(&document, kind, path))?;
+    write_whole(path, text(&document, kind, path).as_bytes())?;
     if kind == Kind::Markdown {
-        write(&path.with_extension("svg"), &document.svg())?;
+        write_whole(&path.with_extension("svg"), document.svg().as_bytes())?;
     }
     if global.output_mode == OutputMode::Cli {
         say(&format!("wrote {}", path.display()));
@@ -113,11 +113,6 @@ pub(super) fn text(document: &Document, kind: Kind, path: &Path) -> String {
         Kind::Markdown => document.markdown(&picture),
         Kind::Picture => document.svg(),
     }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let problem = |error| Failure::usage(format!("{}: cannot be written: {error}", path.display()));
-    fs::write(path, text).map_err(problem)
 }
 
 /// The report that was asked for, and all of it for a program.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{Failure, Global, OutputMode, failure::print, question};
+use super::{Failure, Global, failure::print, output::Output, question};
 use crate::{
     answer::Grouped,
     cost::is_share,
@@ -25,29 +25,33 @@ pub(super) struct Args {
     /// What stands for a cell's seeds: `mean`, `median` or `best`
     #[arg(long, value_name = "NAME", default_value = "mean")]
     statistic: Statistic,
-    /// `table`, `csv`, `json` or `md`
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
+    #[command(flatten)]
+    output: Output,
+    /// Print the JSON Schema of what `--format json` prints
+    #[arg(long)]
+    json_schema: bool,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
+    if args.json_schema {
+        return print(report::schemas::RESULTS).map(|()| ExitCode::SUCCESS);
+    }
     let reader = store::open_reader(&global.home)?;
     let mut sweep = reader.find(&args.sweep)?;
     let mut outcomes = reader.outcomes(sweep.sweep)?;
     if let Some(metric) = &args.metric {
         judge_by(&reader, &mut sweep, &mut outcomes, metric)?;
     }
-    if args.by.is_empty() {
-        emit(global, args.format, |format| {
-            render(global, &reader, &sweep, &outcomes, args.statistic, format)
-        })?;
+    if !args.by.is_empty() {
+        let grouped = Grouped::new(&sweep, &outcomes, &args.by).map_err(Failure::usage)?;
+        let people = |format, look| report::render(&report::rounded(&grouped.table()), format, look);
+        args.output.document(global, &grouped, people, || grouped.table())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let grouped = Grouped::new(&sweep, &outcomes, &args.by).map_err(Failure::usage)?;
-    emit(global, args.format, |format| match format {
-        Format::Json => Ok(serde_json::to_string_pretty(&grouped).map_err(Failure::internal)? + "\n"),
-        _ => Ok(report::render(&grouped.table(), format, look(global))),
-    })?;
+    let results = Results { statistic: args.statistic, ..Results::new(&sweep, &outcomes) };
+    let totals = Totals::new(&sweep, &reader.spans(&outcomes)?);
+    let people = |format, look| people(&results, &totals, format, look);
+    args.output.document(global, &results, people, || results.table())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -82,41 +86,18 @@ pub(super) fn print_sweep(global: &Global, sweep: SweepId) -> Result<u64, Failur
     let reader = store::open_reader(&global.home)?;
     let sweep = reader.find(&sweep.to_string())?;
     let outcomes = reader.outcomes(sweep.sweep)?;
-    emit(global, None, |format| render(global, &reader, &sweep, &outcomes, Statistic::Mean, format))?;
+    let results = Results::new(&sweep, &outcomes);
+    let totals = Totals::new(&sweep, &reader.spans(&outcomes)?);
+    let people = |format, look| people(&results, &totals, format, look);
+    Output::default().document(global, &results, people, || results.table())?;
     Ok(sweep.counts.failed)
 }
 
-fn render(
-    global: &Global,
-    reader: &Reader,
-    sweep: &SweepRow,
-    outcomes: &[Outcome],
-    statistic: Statistic,
-    format: Format,
-) -> Result<String, Failure> {
-    let results = Results { statistic, ..Results::new(sweep, outcomes) };
-    let totals = Totals::new(sweep, &reader.spans(outcomes)?);
-    Ok(match format {
-        Format::Table => report::matrix(&results, &totals, look(global)),
-        Format::Markdown => report::matrix_markdown(&results, &totals),
-        Format::Csv => report::render(&results.table(), format, look(global)),
-        Format::Json => serde_json::to_string_pretty(&results).map_err(Failure::internal)? + "\n",
-    })
-}
-
-/// Prints in the format asked for, or else in the output mode's.
-pub(super) fn emit(
-    global: &Global,
-    asked: Option<Format>,
-    text: impl FnOnce(Format) -> Result<String, Failure>,
-) -> Result<(), Failure> {
-    let format = match (asked, global.output_mode) {
-        (Some(format), _) => format,
-        (None, OutputMode::Cli) => Format::Table,
-        (None, OutputMode::Json) => Format::Json,
-        (None, OutputMode::Quiet) => return Ok(()),
-    };
-    print(&text(format)?)
+fn people(results: &Results, totals: &Totals, format: Format, look: Look) -> String {
+    match format {
+        Format::Markdown => report::matrix_markdown(results, totals),
+        _ => report::matrix(results, totals, look),
+    }
 }
 
 /// How standard output shows things.

@@ -4,15 +4,11 @@ use std::{path::Path, process::ExitCode};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Failure, Global, cost,
-    question::Baseline,
-    results::{emit, look},
-};
+use super::{Failure, Global, cost, output::Output, question::Baseline};
 use crate::{
     answer::{Account, Asked, CONFIDENCE, Compared, Evidence, NotComparable, Priced, Savings, Scale},
     cost::Offer,
-    report::{self, Format},
+    report,
     spec::{self, Seeds},
     store::{self, Outcome, Reader, SweepRow},
 };
@@ -24,9 +20,8 @@ pub(super) struct Args {
     sweep: String,
     #[command(flatten)]
     pub(super) ask: Ask,
-    /// `table`, `csv`, `json` or `md`
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// What is asked, and of which training.
@@ -60,11 +55,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         let failure = Failure::usage(&problem);
         problem.hint().into_iter().fold(failure, Failure::hint)
     })?;
-    emit(global, args.format, |format| match format {
-        Format::Table | Format::Markdown => Ok(report::savings(&savings, format, look(global))),
-        Format::Json => Ok(serde_json::to_string_pretty(&savings).map_err(Failure::internal)? + "\n"),
-        Format::Csv => Ok(report::render(&report::savings_table(&savings), format, look(global))),
-    })?;
+    let people = |format, look| report::savings(&savings, format, look);
+    args.output.document(global, &savings, people, || report::savings_table(&savings))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,13 +2,10 @@
 
 use std::{fs, process::ExitCode};
 
-use super::{
-    Failure, Global,
-    results::{emit, look},
-};
+use super::{Failure, Global, output::Output};
 use crate::{
     executor::TABLES,
-    report::{self, Format},
+    report::{self, Encoding, Format},
     store::{self, TrialDetail},
 };
 
@@ -17,18 +14,19 @@ pub(super) struct Args {
     /// The trial's number, as `sweep trials` shows it
     #[arg(value_name = "TRIAL")]
     trial: i64,
-    /// `table` or `json`
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
+    #[command(flatten)]
+    output: Output,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let trial = store::open_reader(&global.home)?.trial(args.trial)?;
     let rates = rates(global, &trial);
-    emit(global, args.format, |format| match format {
-        Format::Table => Ok(report::show(&trial, &rates, look(global))),
-        Format::Json => Ok(serde_json::to_string_pretty(&trial).map_err(Failure::internal)? + "\n"),
-        Format::Csv | Format::Markdown => Err(Failure::usage("a trial is shown as `table` or `json`")),
+    args.output.emit(global, |encoding, look| match encoding {
+        Encoding::Text(Format::Table) => Ok(report::show(&trial, &rates, look).into_bytes()),
+        Encoding::Text(Format::Json) => {
+            Ok((serde_json::to_string_pretty(&trial).map_err(Failure::internal)? + "\n").into_bytes())
+        }
+        _ => Err(Failure::usage("a trial is shown as `table` or `json`")),
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,12 +2,9 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use super::{
-    Failure, Global,
-    results::{emit, look},
-};
+use super::{Failure, Global, failure::print, output::Output};
 use crate::{
-    report::{self, Format},
+    report,
     store::{self, QueryLimits},
 };
 
@@ -15,11 +12,13 @@ use crate::{
 #[command(after_long_help = views())]
 pub(super) struct Args {
     /// One `SELECT`, in SQLite's dialect
-    #[arg(value_name = "QUERY")]
-    query: String,
-    /// `table`, `csv`, `json` or `md`
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
+    #[arg(value_name = "QUERY", required_unless_present = "json_schema")]
+    query: Option<String>,
+    #[command(flatten)]
+    output: Output,
+    /// Print the JSON Schema of what `--format json` prints
+    #[arg(long)]
+    json_schema: bool,
     /// How long it may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = timeout)]
     timeout: Duration,
@@ -33,9 +32,12 @@ fn timeout(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
+    let Some(query) = args.query.as_deref().filter(|_| !args.json_schema) else {
+        return print(report::schemas::SQL).map(|()| ExitCode::SUCCESS);
+    };
     let limits = QueryLimits { time: args.timeout, ..QueryLimits::default() };
-    let table = store::query(&global.home, &args.query, limits)?;
-    emit(global, args.format, |format| Ok(report::render(&table, format, look(global))))?;
+    let table = store::query(&global.home, query, limits)?;
+    args.output.emit(global, |encoding, look| Ok(report::encode(&table, encoding, look)))?;
     Ok(ExitCode::SUCCESS)
 }
 

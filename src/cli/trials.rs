@@ -2,16 +2,14 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
-
-use super::{
-    Failure, Global,
-    results::{emit, look},
-};
+use super::{Failure, Global, failure::print, output::Output};
 use crate::{
-    report::{self, Format},
-    store::{self, Table},
+    report::{self, Encoding, Format},
+    store::{self, Condition, Table},
 };
+
+/// The column of a trial's settings, an object where a format has such, elsewhere a column for each.
+const SETTINGS: &str = "settings";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -27,25 +25,29 @@ pub(super) struct Args {
     /// Only these columns, in this order
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     columns: Vec<String>,
-    /// Only rows with this value, such as `status=done`; may be repeated
-    #[arg(long = "where", value_name = "COLUMN=VALUE", value_parser = condition)]
-    conditions: Vec<(String, String)>,
-    /// `table`, `csv`, `json` or `md`
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
-}
-
-fn condition(text: &str) -> Result<(String, String), String> {
-    let (column, value) = text.split_once('=').ok_or("a condition is written `COLUMN=VALUE`")?;
-    Ok((column.to_owned(), value.to_owned()))
+    /// Only rows like this: `COLUMN=VALUE`, or with `!=`, `<`, `<=`, `>`, `>=`, in quotes, such as `'value>=0.9'` or
+    /// `'settings.learning_rate<0.1'`; more than one must all hold
+    #[arg(long = "where", value_name = "CONDITION")]
+    conditions: Vec<Condition>,
+    #[command(flatten)]
+    output: Output,
+    /// Print the JSON Schema of what `--format json` prints
+    #[arg(long)]
+    json_schema: bool,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
+    if args.json_schema {
+        return print(report::schemas::TRIALS).map(|()| ExitCode::SUCCESS);
+    }
     let reader = store::open_reader(&global.home)?;
     let is_start = args.conditions.is_empty() && args.sort.is_none();
     let mut table = reader.trials(reader.find(&args.sweep)?.sweep, args.limit.filter(|_| is_start))?;
-    for (column, value) in &args.conditions {
-        table.keep(column, value)?;
+    let whole = table.columns.clone();
+    table.spread(SETTINGS)?;
+    let flat: Vec<String> = table.columns.iter().filter(|column| *column != SETTINGS).cloned().collect();
+    for condition in &args.conditions {
+        table.keep(condition)?;
     }
     if let Some(column) = &args.sort {
         table.sort(column)?;
@@ -54,11 +56,18 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     if !args.columns.is_empty() {
         table.select(&args.columns)?;
     }
-    emit(global, args.format, |format| {
-        if matches!(format, Format::Table | Format::Markdown) && args.columns.is_empty() {
-            for_people(&mut table);
+    args.output.emit(global, |encoding, look| {
+        if args.columns.is_empty() {
+            match encoding {
+                Encoding::Text(Format::Table | Format::Markdown) => {
+                    table.select(&whole)?;
+                    for_people(&mut table);
+                }
+                Encoding::Text(Format::Json) => table.select(&whole)?,
+                Encoding::Text(Format::Csv) | Encoding::Parquet => table.select(&flat)?,
+            }
         }
-        Ok(report::render(&table, format, look(global)))
+        Ok(report::encode(&table, encoding, look))
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -76,14 +85,8 @@ fn for_people(table: &mut Table) {
     let keep = |index: &usize| !dull[*index];
     let kept: Vec<usize> = (0..table.columns.len()).filter(keep).collect();
     for row in &mut table.rows {
-        *row = kept.iter().map(|&index| short(&row[index])).collect();
+        *row = kept.iter().map(|&index| row[index].clone()).collect();
     }
     table.columns = kept.iter().map(|&index| table.columns[index].clone()).collect();
-}
-
-fn short(value: &Value) -> Value {
-    match value.as_f64() {
-        Some(number) if value.is_f64() => json!((number * 1e4).round() / 1e4),
-        _ => value.clone(),
-    }
+    *table = report::rounded(table);
 }

@@ -1,9 +1,11 @@
-//! Rows → text: tables and charts for the terminal, SVG, HTML, Markdown, CSV, JSON. Pure: queries nothing, prints nothing.
+//! Rows → text and files: tables and charts for the terminal, SVG, HTML, Markdown, CSV, JSON, Parquet, TensorBoard's event files.
+//! Pure: queries nothing, prints nothing.
 //!
-//! Enter at [`Results::new`] and [`matrix`] for the schedule × budget table, at [`render`] for any table, at [`Chart`] for curves. Text
-//! from outside is escaped here, before it can reach a terminal.
+//! Enter at [`Results::new`] and [`matrix`] for the schedule × budget table, at [`encode`] for any table, at [`Chart`] and
+//! [`EventFile`] for curves. Text from outside is escaped here, before it can reach a terminal.
 
 mod chart;
+mod columnar;
 mod cost;
 mod differences;
 mod document;
@@ -13,9 +15,11 @@ mod matrix;
 pub mod python;
 mod results;
 mod savings;
+pub mod schemas;
 mod sheet;
 mod show;
 mod table;
+mod tensorboard;
 mod words;
 
 use std::str::FromStr;
@@ -23,6 +27,7 @@ use std::str::FromStr;
 pub use chart::{
     Chart, KeyNumber, Kind, Matrix, MatrixCell, MatrixRow, Part, Series, Unit, Verdict, html, screen, svg,
 };
+pub use columnar::parquet;
 pub use cost::{cost, cost_sentences, cost_table, cost_table_for_people, price_of};
 pub use differences::{Difference, differences};
 pub use document::{Block, Document, count_numbers, options_of};
@@ -33,10 +38,18 @@ pub use results::{Budget, ResultRow, Results, Statistic, Totals};
 pub use savings::{answer, method, money_sentences, savings, savings_table, savings_table_for_people};
 pub use sheet::{Check, Sheet, State, checks};
 pub use show::{show, sparkline};
-pub use table::{render, screen_width};
+pub use table::{encode, render, rounded, screen_width};
+pub use tensorboard::{EventFile, folders};
 pub use words::{bytes, scaled, seconds, value_of, wrap};
 
 /// What a table is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    Text(Format),
+    Parquet,
+}
+
+/// What a table is written as, of what people can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Columns for people.
@@ -72,6 +85,20 @@ impl FromStr for Format {
             "json" => Ok(Self::Json),
             "md" => Ok(Self::Markdown),
             _ => Err("there are `table`, `csv`, `json` and `md`".to_owned()),
+        }
+    }
+}
+
+impl FromStr for Encoding {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "parquet" => Ok(Self::Parquet),
+            name => name
+                .parse()
+                .map(Self::Text)
+                .map_err(|_| "there are `table`, `csv`, `json`, `md` and `parquet`".to_owned()),
         }
     }
 }

@@ -5,13 +5,25 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
 use super::{
-    Format, Look,
+    Encoding, Format, Look,
+    columnar::parquet,
     escape::{escape, escape_but},
 };
 use crate::store::{Table, plain};
 
 /// A line below the header and nothing else.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+
+/// The table without digits that nobody reads: four decimals.
+#[must_use]
+pub fn rounded(table: &Table) -> Table {
+    let short = |value: &Value| match value.as_f64() {
+        Some(number) if value.is_f64() => ((number * 1e4).round() / 1e4).into(),
+        _ => value.clone(),
+    };
+    let rows = table.rows.iter().map(|row| row.iter().map(short).collect());
+    Table { columns: table.columns.clone(), rows: rows.collect() }
+}
 
 /// The width of the terminal that standard output is, if it is one.
 #[must_use]
@@ -30,6 +42,15 @@ pub fn render(table: &Table, format: Format, look: Look) -> String {
             &table.columns.iter().map(|column| escape(column)).collect::<Vec<_>>(),
             table.rows.iter().map(|row| row.iter().map(|value| escape(&plain(value))).collect()),
         ),
+    }
+}
+
+/// The table as bytes: those of [`render`], or of [`parquet()`].
+#[must_use]
+pub fn encode(table: &Table, encoding: Encoding, look: Look) -> Vec<u8> {
+    match encoding {
+        Encoding::Text(format) => render(table, format, look).into_bytes(),
+        Encoding::Parquet => parquet(table),
     }
 }
 

@@ -5,6 +5,7 @@
 //! rusqlite; computes no statistic.
 
 mod apply;
+mod condition;
 mod detail;
 mod error;
 mod garbage;
@@ -13,6 +14,7 @@ mod history;
 mod learning;
 mod open;
 mod pending;
+mod points;
 mod price;
 mod query;
 mod read;
@@ -34,6 +36,7 @@ use crate::{
     plan::{PlannedTrial, SweepInfo},
 };
 
+pub use condition::Condition;
 pub use detail::{Appearance, AttemptRow, CheckpointRow, Curve, KeptWeights, LastValue, TrialDetail};
 pub use error::StoreError;
 pub use garbage::Garbage;
@@ -42,6 +45,7 @@ pub use history::{History, SweepState};
 pub use learning::Learning;
 pub use open::{is_writer_alive, refuse_network};
 pub use pending::{Leftover, OpenSweep};
+pub use points::Run;
 pub use query::{QueryLimits, query};
 pub use read::{Cell, CellId, Counts, Outcome, Reader, Span, SweepRow, open_reader};
 pub use schema::{FILE_NAME, View, views};

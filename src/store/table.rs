@@ -1,10 +1,10 @@
 //! Rows of named columns: what a query gives, and what reports print.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeSet};
 
 use serde_json::Value;
 
-use super::StoreError;
+use super::{Condition, StoreError};
 
 /// Each row has one value per column; a value is null, a number, a text, or an object of settings.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -19,17 +19,30 @@ impl Table {
         Self { columns: columns.iter().map(|&column| column.to_owned()).collect(), rows: Vec::new() }
     }
 
-    /// Keeps the rows whose column has this value, compared as numbers where both are.
+    /// Keeps the rows for which a condition holds.
     ///
     /// # Errors
     /// No such column.
-    pub fn keep(&mut self, column: &str, value: &str) -> Result<(), StoreError> {
+    pub fn keep(&mut self, condition: &Condition) -> Result<(), StoreError> {
+        let index = self.index(&condition.column)?;
+        self.rows.retain(|row| condition.holds(&row[index]));
+        Ok(())
+    }
+
+    /// Gives the objects in a column columns of their own beside it: `COLUMN.KEY` for each key that any of them has,
+    /// sorted, with null in the rows without it.
+    ///
+    /// # Errors
+    /// No such column.
+    pub fn spread(&mut self, column: &str) -> Result<(), StoreError> {
         let index = self.index(column)?;
-        let number: Option<f64> = value.parse().ok();
-        self.rows.retain(|row| match (row[index].as_f64(), number) {
-            (Some(there), Some(asked)) => there == asked,
-            _ => plain(&row[index]) == value,
-        });
+        let objects = self.rows.iter().filter_map(|row| row[index].as_object());
+        let keys: BTreeSet<String> = objects.flat_map(|object| object.keys().cloned()).collect();
+        for row in &mut self.rows {
+            let values: Vec<Value> = keys.iter().map(|key| row[index][key.as_str()].clone()).collect();
+            row.splice(index + 1..index + 1, values);
+        }
+        self.columns.splice(index + 1..index + 1, keys.iter().map(|key| format!("{column}.{key}")));
         Ok(())
     }
 

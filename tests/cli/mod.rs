@@ -11,7 +11,10 @@ mod programs;
 mod resume;
 mod runtime;
 mod schedule;
+mod schemas;
 mod stop;
+mod tables;
+mod tensorboard;
 
 use std::{
     fs,

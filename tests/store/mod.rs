@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "the lint only knows functions marked `#[test]`")]
 
 mod apply;
+mod columnar;
 mod large;
 mod matrix;
 mod never_lost;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sweep::{
     report::{Format, Look, render, sparkline},
-    store::Table,
+    store::{Condition, Table},
 };
 
 fn table() -> Table {
@@ -71,12 +71,92 @@ fn rows_are_kept_and_sorted_by_column() {
     assert_eq!(values(&sorted), [json!(9.5), json!(10), json!(null)]);
     sorted.sort("-value").unwrap();
     assert_eq!(values(&sorted), [json!(10), json!(9.5), json!(null)]);
-    sorted.keep("value", "10.0").unwrap();
-    assert_eq!(values(&sorted), [json!(10)]);
-    sorted.keep("name", "other").unwrap();
-    assert!(sorted.rows.is_empty());
     let error = sorted.sort("speed").unwrap_err();
     assert_eq!(error.hint().unwrap(), "there are `name`, `value`, `settings`");
+}
+
+/// The names of the rows that a condition keeps.
+fn kept(condition: &str) -> Vec<String> {
+    let mut table = table();
+    table.spread("settings").unwrap();
+    table.keep(&condition.parse().unwrap()).unwrap();
+    table.rows.iter().map(|row| row[0].as_str().unwrap().chars().take(5).collect()).collect()
+}
+
+#[test]
+fn conditions_compare_numbers_as_numbers_and_texts_as_texts() {
+    let (first, second, red) = ("plain", "a,\"b\"", "\u{1b}[31m");
+    let cases: [(&str, &[&str]); 25] = [
+        ("value=10", &[first]),
+        ("value = 10.0", &[first]),
+        ("value=1e1", &[first]),
+        ("value!=10", &[second]),
+        ("value<10", &[second]),
+        ("value<=10", &[first, second]),
+        ("value<=9.5", &[second]),
+        ("value>9.5", &[first]),
+        ("value >= 9.5", &[first, second]),
+        ("value>9.49", &[first, second]),
+        ("value<inf", &[first, second]),
+        // Character by character, `10` comes first, and no text begins as `9.5 ` does.
+        ("value<2x", &[first]),
+        ("value>nan", &[]),
+        // Nothing is neither less nor more, and no other value.
+        ("value=", &[red]),
+        ("value!=", &[first, second]),
+        ("name!=", &[first, second, red]),
+        ("name=plain", &[first]),
+        ("name!=plain", &[second, red]),
+        ("name>a", &[first, second]),
+        ("name<b", &[second, red]),
+        ("settings=learning_rate=0.1", &[first]),
+        ("settings.learning_rate>0.05", &[first]),
+        ("settings.learning_rate<0.05", &[]),
+        ("settings.learning_rate=", &[second, red]),
+        ("settings.learning_rate!=0.2", &[first]),
+    ];
+    for (condition, names) in cases {
+        assert_eq!(kept(condition), names, "{condition}");
+    }
+}
+
+#[test]
+fn integers_are_compared_to_the_last_digit() {
+    let mut table = Table::new(&["seed"]);
+    table.rows = vec![vec![json!(i64::MAX)], vec![json!(i64::MAX - 1)]];
+    table.keep(&format!("seed<{}", i64::MAX).parse().unwrap()).unwrap();
+    assert_eq!(table.rows, [[json!(i64::MAX - 1)]]);
+}
+
+#[test]
+fn conditions_that_are_none_say_how_one_is_written() {
+    for (text, expected) in [
+        ("value", "a condition is written `COLUMN=VALUE`"),
+        ("value!0.5", "a condition is written `COLUMN=VALUE`"),
+        ("=0.5", "names no column"),
+        ("value==0.5", "there is no comparison `==`"),
+        ("value>==0.5", "there is no comparison `>==`"),
+        ("value>", "compares with nothing"),
+        ("value<= ", "compares with nothing"),
+    ] {
+        let error = text.parse::<Condition>().unwrap_err();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn settings_become_columns_that_can_be_sorted_and_selected() {
+    let mut table = table();
+    table.rows[2][2] = json!({"learning_rate": 0.2, "batch-size": 64.0});
+    table.spread("settings").unwrap();
+    assert_eq!(table.columns, ["name", "value", "settings", "settings.batch-size", "settings.learning_rate"]);
+    table.sort("-settings.learning_rate").unwrap();
+    table.select(&["settings.learning_rate".to_owned(), "settings.batch-size".to_owned()]).unwrap();
+    assert_eq!(
+        table.rows,
+        [[json!(0.2), json!(64.0)], [json!(0.1), json!(null)], [json!(null), json!(null)]]
+    );
+    assert!(table.spread("settings").is_err());
 }
 
 #[test]
