@@ -39,6 +39,9 @@ ALTER TABLE attempt ADD COLUMN joules REAL;
 
 -- 1 where the spec lets results decide whether this seed is trained, and nothing has so far.
 ALTER TABLE sweep_trial ADD COLUMN held INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1));
+-- Its trial's, here for the same reason as what came of it.
+ALTER TABLE sweep_trial ADD COLUMN seed INTEGER NOT NULL DEFAULT 0;
+UPDATE sweep_trial SET seed = (SELECT seed FROM trial WHERE id = trial);
 CREATE INDEX sweep_trial_held ON sweep_trial (sweep) WHERE held = 1;
 
 -- What stands in a sweep's plan and is held back is none of its results.

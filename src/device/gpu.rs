@@ -30,6 +30,9 @@ pub struct GpuReading {
     pub memory_used: u64,
     /// Share of the last moments in which it was computing, in percent.
     pub utilisation: Option<u32>,
+    /// Energy since the driver was loaded, in thousandths of a joule; from Volta on.
+    #[serde(default)]
+    pub millijoules: Option<u64>,
     #[serde(default)]
     pub processes: Vec<GpuProcess>,
 }
@@ -164,6 +167,7 @@ mod tests {
             memory_total: 8,
             memory_used: 1,
             utilisation: None,
+            millijoules: None,
             processes: Vec::new(),
         }
     }

@@ -55,6 +55,7 @@ fn read(index: u32, gpu: &Device<'_>) -> Result<GpuReading, NvmlError> {
         memory_used: memory.used,
         // A GPU that is divided has no figure for the whole.
         utilisation: gpu.utilization_rates().ok().map(|rates| rates.gpu),
+        millijoules: gpu.total_energy_consumption().ok(),
         processes: processes(gpu),
     })
 }
@@ -118,6 +119,7 @@ mod tests {
                 memory_total: 80 << 30,
                 memory_used: 5 << 30,
                 utilisation: Some(37),
+                millijoules: Some(123_456_789_000),
                 processes: vec![
                     process(this, Some(4 << 30)),
                     process(u32::MAX, None),
@@ -131,6 +133,7 @@ mod tests {
                 memory_total: 80 << 30,
                 memory_used: 1 << 30,
                 utilisation: None,
+                millijoules: None,
                 processes: Vec::new(),
             },
         ];

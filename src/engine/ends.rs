@@ -71,7 +71,9 @@ impl State {
         self.forget_trial(trial, &trial_end);
         let device_seconds = seconds(now - running.since);
         let end = attempt_end;
-        let ended = Record::AttemptEnded { attempt, trial, end, device_seconds, train_seconds, at: now };
+        let joules = running.joules;
+        let ended =
+            Record::AttemptEnded { attempt, trial, end, device_seconds, train_seconds, joules, at: now };
         actions.push(Action::Persist(ended));
         actions.push(Action::Persist(Record::TrialEnded { trial, end: trial_end, at: now }));
     }
@@ -241,10 +243,19 @@ impl State {
         }
     }
 
+    /// What an attempt's share of the GPU took; nothing where the meter went back, with a driver that was loaded again.
+    fn joules(&self, worker: WorkerRef, running: &Running) -> Option<f64> {
+        let lease = &self.workers.get(&worker)?.lease;
+        let taken = self.pool.millijoules(lease)?.checked_sub(running.millijoules?)?;
+        let share = f64::from(lease.gpu.as_ref()?.share) / f64::from(super::WHOLE);
+        Some(taken as f64 / 1000.0 * share)
+    }
+
     /// Takes the attempt from a worker, which is idle afterwards.
     pub(super) fn take_running(&mut self, now: Millis, worker: WorkerRef) -> Option<Running> {
+        let mut running = self.workers.get(&worker)?.running()?.clone();
+        running.joules = self.joules(worker, &running);
         let known = self.workers.get_mut(&worker)?;
-        let running = known.running()?.clone();
         known.phase = Phase::Idle { since: now };
         let (elapsed, share) = (seconds(now - running.since), known.share);
         let trial = self.trials.get_mut(&running.trial)?;
@@ -268,6 +279,7 @@ fn ended(now: Millis, running: &Running, end: AttemptEnd) -> Action {
         end,
         device_seconds: seconds(now - running.since),
         train_seconds: running.trained,
+        joules: running.joules,
         at: now,
     })
 }

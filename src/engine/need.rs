@@ -79,6 +79,8 @@ pub struct Gpu {
     pub name: String,
     pub memory: u64,
     pub used: u64,
+    /// Energy since the driver was loaded, in thousandths of a joule.
+    pub millijoules: Option<u64>,
     /// Thousandths that are free.
     pub free: u32,
     pub processes: Vec<GpuProcess>,
@@ -100,6 +102,8 @@ pub struct GpuSeen {
     pub name: String,
     pub memory: u64,
     pub used: u64,
+    /// Energy since the driver was loaded, in thousandths of a joule; none where it does not tell.
+    pub millijoules: Option<u64>,
     pub processes: Vec<GpuProcess>,
 }
 
@@ -192,6 +196,12 @@ impl Pool {
         }
     }
 
+    /// What the GPU of a lease has taken since the driver was loaded, in thousandths of a joule.
+    pub(super) fn millijoules(&self, lease: &Lease) -> Option<u64> {
+        let lease = lease.gpu.as_ref()?;
+        self.gpus.iter().find(|gpu| gpu.uuid == lease.uuid)?.millijoules
+    }
+
     /// Takes in a reading and says what people should know.
     pub(super) fn seen(&mut self, now: Millis, seen: Vec<GpuSeen>) -> Vec<String> {
         let mut told = Vec::new();
@@ -201,7 +211,7 @@ impl Pool {
                 told.push(format!("GPU {} ({}) has vanished", device.index, device.name));
             }
         }
-        for GpuSeen { uuid, index, name, memory, used, processes } in seen {
+        for GpuSeen { uuid, index, name, memory, used, millijoules, processes } in seen {
             let at = self.gpus.iter().position(|device| device.uuid == uuid).unwrap_or_else(|| {
                 self.gpus.push(Gpu {
                     uuid,
@@ -209,6 +219,7 @@ impl Pool {
                     name,
                     memory,
                     used,
+                    millijoules,
                     free: WHOLE,
                     processes: Vec::new(),
                     reclaiming: None,
@@ -220,6 +231,7 @@ impl Pool {
             });
             let device = &mut self.gpus[at];
             (device.used, device.processes, device.gone) = (used, processes, false);
+            device.millijoules = millijoules;
             told.extend(device.settle(now));
         }
         told

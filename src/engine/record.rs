@@ -43,6 +43,8 @@ pub enum Record {
         end: AttemptEnd,
         device_seconds: f64,
         train_seconds: f64,
+        /// What its share of the GPU took meanwhile, between the readings nearest to both ends.
+        joules: Option<f64>,
         at: Millis,
     },
     /// A sweep was paused, goes on or is over.

@@ -150,7 +150,8 @@ impl State {
                 sweep.running += 1;
             }
         }
-        known.phase = Phase::Busy(Running::new(attempt, id, now));
+        let millijoules = self.pool.millijoules(&known.lease);
+        known.phase = Phase::Busy(Running::new(attempt, id, now, millijoules));
         let (pid, process, share) = (known.pid, known.process.clone(), known.share);
         let (slot, at) = (worker.slot, now);
         let started = Record::AttemptStarted { attempt, trial: id, slot, pid, process, share, at };

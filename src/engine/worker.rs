@@ -61,12 +61,15 @@ pub struct Running {
     pub saving_ms: Millis,
     /// Seconds in training steps, as far as it has told.
     pub trained: f64,
+    /// What its GPU had taken when it began, in thousandths of a joule; once it is over, what its share of it took.
+    pub millijoules: Option<u64>,
+    pub joules: Option<f64>,
     /// How often it had something to tell people.
     pub notes: u32,
 }
 
 impl Running {
-    pub(super) fn new(attempt: Attempt, trial: TrialId, now: Millis) -> Self {
+    pub(super) fn new(attempt: Attempt, trial: TrialId, now: Millis, millijoules: Option<u64>) -> Self {
         Self {
             attempt,
             trial,
@@ -82,6 +85,8 @@ impl Running {
             began: false,
             saving_ms: 0,
             trained: 0.0,
+            millijoules,
+            joules: None,
             notes: 0,
         }
     }

@@ -45,6 +45,7 @@ impl Owners {
             name: reading.name,
             memory: reading.memory_total,
             used: reading.memory_used,
+            millijoules: reading.millijoules,
             processes: reading
                 .processes
                 .into_iter()

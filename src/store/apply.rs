@@ -28,14 +28,24 @@ pub(super) fn record(transaction: &Transaction<'_>, record: &Record) -> Result<(
             weights_kept(transaction, *trial, *which, (*step, *bytes))
         }
         Record::Points { attempt, trial, points: values } => points(transaction, *attempt, *trial, values),
-        Record::AttemptEnded { attempt, trial, end, device_seconds, train_seconds, at } => {
+        Record::AttemptEnded { attempt, trial, end, device_seconds, train_seconds, joules, at } => {
             let (end, message) = attempt_end(end);
             let changed = transaction
                 .prepare_cached(
-                    "UPDATE attempt SET ended_at = ?3, end = ?4, message = ?5, device_seconds = ?6, train_seconds = ?7
+                    "UPDATE attempt SET ended_at = ?3, end = ?4, message = ?5, device_seconds = ?6, train_seconds = ?7,
+                         joules = ?8
                      WHERE number = ?1 AND trial = ?2 AND ended_at IS NULL",
                 )?
-                .execute(params![integer(*attempt)?, trial, at, end, message, device_seconds, train_seconds])?;
+                .execute(params![
+                    integer(*attempt)?,
+                    trial,
+                    at,
+                    end,
+                    message,
+                    device_seconds,
+                    train_seconds,
+                    joules
+                ])?;
             expect(changed, || format!("attempt {attempt} of trial {trial} is not open and cannot end"))
         }
         Record::TrialQueued { trial, at } => {

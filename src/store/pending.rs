@@ -146,7 +146,7 @@ impl Store {
         for (cell, seeds) in wanted {
             let sql = "UPDATE sweep_trial SET held = 0
                        WHERE sweep = ?1 AND cell = ?2 AND held = 1
-                           AND (SELECT seed FROM trial WHERE id = sweep_trial.trial) < ?3";
+                           AND seed < ?3";
             released += transaction.prepare_cached(sql)?.execute(params![sweep, cell, integer(*seeds)?])?;
         }
         if released > 0 {

@@ -207,7 +207,7 @@ impl Reader {
         let cells = self.cells(sweep)?;
         let mut statement = self.connection.prepare(
             "SELECT trial, cell, end, value, selection, gap, device_seconds, seed
-             FROM sweep_trial JOIN trial ON trial.id = trial WHERE sweep = ?1 AND held = 0 ORDER BY ordinal",
+             FROM sweep_trial WHERE sweep = ?1 AND held = 0 ORDER BY ordinal",
         )?;
         let mut rows = statement.query([sweep])?;
         let mut outcomes = Vec::new();

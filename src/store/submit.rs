@@ -75,12 +75,12 @@ pub struct Submission {
 /// How a cell was settled, JSON, and the schedule that is followed in it.
 type Settled = (Option<String>, Option<String>);
 
-/// What a sweep's places refer to, and the places in the plan's order: trial, index of the cell, whether it is held.
+/// What a sweep's places refer to, and the places in the plan's order: trial, index of the cell, whether it is held, seed.
 #[derive(Default)]
 struct Places {
     /// With how each was settled, which does not tell them apart.
     cells: HashMap<CellRow, (usize, Settled)>,
-    trials: Vec<(TrialId, usize, bool)>,
+    trials: Vec<(TrialId, usize, bool, u64)>,
 }
 
 /// Schedule, budget, steps, settings.
@@ -124,7 +124,7 @@ pub(super) fn submit(
         };
         let (id, status) = find_or_insert(&transaction, trial, *shared, course)?;
         trials.push((id, status));
-        places.trials.push((id, shared.cell, trial.held));
+        places.trials.push((id, shared.cell, trial.held, trial.seed));
     }
     let known = known(&transaction, sweep, &places)?;
     let id = match known {
@@ -236,7 +236,7 @@ fn known(
             Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))
         })?;
         let its: HashMap<i64, CellRow> = its.collect::<Result<_, _>>()?;
-        let mut places = places.trials.iter().map(|(trial, cell, _)| (*trial, Some(wanted[*cell].0)));
+        let mut places = places.trials.iter().map(|(trial, cell, ..)| (*trial, Some(wanted[*cell].0)));
         let mut rows = listed.query([candidate])?;
         let mut is_same = true;
         while let Some(row) = rows.next()?.filter(|_| is_same) {
@@ -277,10 +277,11 @@ fn insert(
     for ((schedule, budget, steps, settings), (settled, followed)) in places.cells() {
         cells.push(cell.insert(params![id, schedule, budget, steps, settings, settled, followed])?);
     }
-    let mut place = transaction
-        .prepare("INSERT INTO sweep_trial (sweep, ordinal, trial, cell, held) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    for (ordinal, (trial, cell, held)) in (0_i64..).zip(&places.trials) {
-        place.execute(params![id, ordinal, trial, cells[*cell], held])?;
+    let mut place = transaction.prepare(
+        "INSERT INTO sweep_trial (sweep, ordinal, trial, cell, held, seed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for (ordinal, (trial, cell, held, seed)) in (0_i64..).zip(&places.trials) {
+        place.execute(params![id, ordinal, trial, cells[*cell], held, integer(*seed)?])?;
     }
     Ok(id)
 }

@@ -1,5 +1,6 @@
 //! The program as people use it: real specs, real training, real files.
 
+mod answers;
 mod bad;
 mod data;
 mod export;

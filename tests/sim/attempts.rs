@@ -53,6 +53,7 @@ fn a_trial_ends_when_all_its_steps_have_arrived() {
         trial: 7,
         end: AttemptEnd::Done,
         device_seconds: 1.0,
+        joules: None,
         train_seconds: 0.5,
         at: 1002,
     };

@@ -1,7 +1,7 @@
 //! GPUs: who may have one, and what happens to one that others use, that vanishes, or whose memory stays taken.
 
 use sweep::engine::{
-    Action, Event, Exit, GpuNeed, GpuProcess, GpuSeen, Need, Owner, State, Terms, Why, WorkerRef,
+    Action, Event, Exit, GpuNeed, GpuProcess, GpuSeen, Need, Owner, Record, State, Terms, Why, WorkerRef,
 };
 
 use super::{exited, progress, said, spawned, start, state, submit, terms, waiting};
@@ -11,7 +11,7 @@ const GIB: u64 = 1 << 30;
 fn gpu(index: u32, processes: Vec<GpuProcess>) -> GpuSeen {
     let used = GIB / 2 + processes.iter().filter_map(|process| process.bytes).sum::<u64>();
     let (uuid, name) = (format!("GPU-{index}"), "H100".to_owned());
-    GpuSeen { uuid, index, name, memory: 80 * GIB, used, processes }
+    GpuSeen { uuid, index, name, memory: 80 * GIB, used, millijoules: None, processes }
 }
 
 fn process(pid: u32, gib: u64, owner: Owner) -> GpuProcess {
@@ -152,4 +152,29 @@ fn a_trial_that_ran_out_of_memory_gets_a_gpu_for_itself() {
     // Alone it does not fit beside the other half's worker.
     let waits = why(&state, 5, trial);
     assert!(waits.contains("is taken") || waits.contains("has ended"), "{waits}");
+}
+
+#[test]
+fn an_attempt_is_told_the_energy_of_its_share_of_the_gpu() {
+    let meter = |millijoules| vec![GpuSeen { millijoules, ..gpu(0, vec![]) }];
+    for (before, after, share, expected) in [
+        (Some(1_000_000), Some(1_500_000), 1000, Some(500.0)),
+        (Some(1_000_000), Some(1_500_000), 250, Some(125.0)),
+        // Nobody measures, or the driver was loaded again.
+        (None, Some(1_500_000), 1000, None),
+        (Some(1_000_000), None, 1000, None),
+        (Some(1_000_000), Some(5), 1000, None),
+    ] {
+        let (mut state, busy) = with(on_gpu(share), meter(before));
+        state.step(3, Event::Gpus(meter(after)));
+        let (worker, attempt, _) = busy[0];
+        said(&mut state, worker, 4, progress(attempt, 10));
+        let done = sweep_wire::FromWorker::Done { attempt, steps: 10, train_seconds: 0.1 };
+        let actions = said(&mut state, worker, 4, done);
+        let ended = actions.iter().find_map(|action| match action {
+            Action::Persist(Record::AttemptEnded { joules, .. }) => Some(*joules),
+            _ => None,
+        });
+        assert_eq!(ended, Some(expected), "{before:?} to {after:?}");
+    }
 }

@@ -191,7 +191,15 @@ impl Machine {
                 processes.push(process(Owner::Stray, 2));
             }
             let used = (processes.len() as u64) << 30;
-            seen.push(GpuSeen { uuid, index, name: "G".into(), memory: 80 << 30, used, processes });
+            seen.push(GpuSeen {
+                uuid,
+                index,
+                name: "G".into(),
+                memory: 80 << 30,
+                used,
+                millijoules: None,
+                processes,
+            });
         }
         seen
     }

@@ -108,7 +108,15 @@ pub(crate) fn points(attempt: Attempt, trial: TrialId, points: Vec<Point>) -> Re
 }
 
 pub(crate) fn attempt_ended(attempt: Attempt, trial: TrialId, end: AttemptEnd) -> Record {
-    Record::AttemptEnded { attempt, trial, end, device_seconds: 2.0, train_seconds: 1.5, at: NOW + 2000 }
+    Record::AttemptEnded {
+        attempt,
+        trial,
+        end,
+        device_seconds: 2.0,
+        train_seconds: 1.5,
+        joules: None,
+        at: NOW + 2000,
+    }
 }
 
 pub(crate) fn trial_ended(trial: TrialId, end: TrialEnd) -> Record {
