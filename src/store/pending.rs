@@ -96,7 +96,7 @@ impl Store {
     /// # Errors
     /// The disk, or a trial kept by a version whose task this one cannot read.
     pub fn assignment(&self, trial: TrialId) -> Result<Assignment, StoreError> {
-        let sql = "SELECT key, trial.steps, seed, coalesce(rates, ''), task.text, facts.text, run,
+        let sql = "SELECT key, trial.steps, trial.seed, coalesce(rates, ''), task.text, facts.text, run,
                        schedule, budget, settings
                    FROM trial LEFT JOIN task ON task.id = task LEFT JOIN facts ON facts.id = fact
                    JOIN sweep_trial ON sweep_trial.trial = trial.id JOIN cell ON cell.id = cell

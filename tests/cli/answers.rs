@@ -317,5 +317,5 @@ fn prices_are_listed_and_ones_own_go_first() {
     // A spec's offer that nobody has is told at its place.
     place.spec(&QUESTION.replace("aws:c7i.xlarge", "aws:c7i.xlrge"));
     let wrong = stderr(&place.sweep(&["run", "spec.yaml"]));
-    assert!(wrong.contains("spec.yaml:16:16") && wrong.contains("aws:c7i.xlarge"), "{wrong}");
+    assert!(wrong.contains("spec.yaml:14:16") && wrong.contains("aws:c7i.xlarge"), "{wrong}");
 }

@@ -44,12 +44,12 @@ fn check(shape: Shape) {
 
 #[test]
 fn one_sweep_that_is_over() {
-    check(Shape { trials: TRIALS, sweeps: 1, waiting: false });
+    check(Shape { trials: TRIALS, sweeps: 1, waiting: false, losses: 0 });
 }
 
 #[test]
 fn a_hundred_sweeps_that_wait() {
-    check(Shape { trials: TRIALS, sweeps: 100, waiting: true });
+    check(Shape { trials: TRIALS, sweeps: 100, waiting: true, losses: 0 });
 }
 
 #[test]
@@ -101,6 +101,6 @@ pub(crate) fn agrees(reader: &Reader) {
 #[test]
 fn what_is_kept_for_reading_agrees_with_the_view() {
     let home = home();
-    make(home.path(), Shape { trials: 2000, sweeps: 4, waiting: false });
+    make(home.path(), Shape { trials: 2000, sweeps: 4, waiting: false, losses: 0 });
     agrees(&open_reader(home.path()).unwrap());
 }

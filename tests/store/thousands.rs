@@ -19,6 +19,8 @@ pub(crate) struct Shape {
     pub(crate) sweeps: u32,
     /// Whether they wait, each sweep paused, or are over.
     pub(crate) waiting: bool,
+    /// Training losses of each trial beside its ten other points.
+    pub(crate) losses: u32,
 }
 
 /// Trials `i` from 0: their seeds come last, as in a plan; ten points each. One in a hundred failed, one diverged.
@@ -57,8 +59,11 @@ INSERT INTO cell (id, sweep, schedule, budget, steps, settings)
 SELECT i + 1, 1 + i / :cells, 'uba(phi=' || (i / 10 % 10) || ')', ((1 + i % 10) * 10) || '%', (1 + i % 10) * 100,
     '{"learning_rate":' || ((1 + i % :cells / 100) * 0.01) || '}'
 FROM n WHERE i < :cells * :sweeps;
-INSERT INTO sweep_trial (sweep, ordinal, trial, cell)
-SELECT 1 + i / :each, i % :each, i + 1, 1 + :cells * (i / :each) + i % :cells FROM n;
+INSERT INTO sweep_trial (sweep, ordinal, trial, cell, seed)
+SELECT 1 + i / :each, i % :each, i + 1, 1 + :cells * (i / :each) + i % :cells, i / :cells FROM n;
+INSERT OR IGNORE INTO metric (trial, name, step, value)
+SELECT t.id, 'train/loss', s.i, 2.3 / (1 + s.i * 0.01) + (t.id * 7919 + s.i * 31) % 10007 / 100070.0
+FROM trial AS t, n AS s WHERE s.i < :losses AND t.ended_at IS NOT NULL;
 COMMIT;
 PRAGMA wal_checkpoint (TRUNCATE);
 "#;
@@ -73,6 +78,7 @@ pub(crate) fn make(home: &Path, shape: Shape) {
         (":trials", shape.trials.to_string()),
         (":sweeps", shape.sweeps.to_string()),
         (":waiting", i32::from(shape.waiting).to_string()),
+        (":losses", shape.losses.to_string()),
         (":each", each.to_string()),
         // Ten schedules, ten budgets, and up to twenty settings.
         (":cells", (each / 100).clamp(1, 20).saturating_mul(100).to_string()),
