@@ -9,6 +9,8 @@ mod checkpoint;
 mod cursor;
 mod data;
 mod error;
+mod form;
+mod keys;
 mod machine;
 mod metric;
 mod model;
@@ -19,6 +21,7 @@ mod place;
 mod program;
 mod scalar;
 mod schedules;
+mod schema;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -31,6 +34,7 @@ pub use error::{Place, SpecError};
 pub use machine::{Device, GpuShare, Limits, Pricing, Resources, Retry};
 pub use place::locate;
 pub use schedules::{Listed, Misread, typed};
+pub use schema::schema;
 pub use types::{
     Budget, Checkpoint, Checkpoints, Interval, Length, Metric, ModelWork, Parameters, ProgramWork, Spec,
     Training, Updates, Word, Work,
