@@ -23,6 +23,7 @@ mod results;
 mod run;
 mod runtime;
 mod schedule;
+mod schema;
 mod show;
 mod sql;
 mod submit;
@@ -143,6 +144,8 @@ enum Command {
     Devices(devices::Args),
     /// Check whether training can work here, and say what to do where it cannot
     Doctor(doctor::Args),
+    /// Print the JSON Schema of specs, with which editors complete, explain and check them
+    Schema(schema::Args),
     /// Print what makes a shell complete commands and options
     Completions(completions::Args),
     /// Serve a scheduler on standard input and output
@@ -179,6 +182,7 @@ pub fn main() -> ExitCode {
         Command::Runtime(args) => runtime::run(&global, &args),
         Command::Devices(args) => devices::run(&global, &args),
         Command::Doctor(args) => doctor::run(&global, &args),
+        Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Worker(args) => worker::run(&args),
     };

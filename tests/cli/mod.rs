@@ -11,6 +11,7 @@ mod programs;
 mod resume;
 mod runtime;
 mod schedule;
+mod schema;
 mod stop;
 
 use std::{
