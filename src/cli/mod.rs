@@ -12,6 +12,7 @@ mod doctor;
 mod export_model;
 mod failure;
 mod gc;
+mod init;
 mod inputs;
 mod list;
 mod logs;
@@ -95,6 +96,8 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a first spec for a model and a folder of data
+    Init(init::Args),
     /// Train every trial of a spec that has no result yet, then print the schedule × budget table
     Run(run::Args),
     /// Hand a spec to the daemon and leave it there
@@ -158,6 +161,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let Cli { global, command } = Cli::parse();
     let result = match command {
+        Command::Init(args) => init::run(&global, &args),
         Command::Run(args) => run::run(&global, &args),
         Command::Submit(args) => submit::run(&global, &args),
         Command::Watch(args) => watch::run(&global, &args),

@@ -32,6 +32,8 @@ mod yaml;
 
 pub use error::{Place, SpecError};
 pub use machine::{Device, GpuShare, Limits, Pricing, Resources, Retry};
+pub use model::losses;
+pub use optimizer::optimizers;
 pub use place::locate;
 pub use schedules::{Listed, Misread, typed};
 pub use schema::schema;

@@ -60,6 +60,11 @@ static INITS: [Name; 7] = [
 /// Classes that a spec may give weights to.
 pub(super) const MAX_CLASSES: usize = 100_000;
 
+/// The losses that there are, as specs spell them.
+pub fn losses() -> impl Iterator<Item = &'static str> {
+    LOSSES.iter().map(|loss| loss.name)
+}
+
 /// `folder` is where relative paths start.
 pub(super) fn model(at: &Cursor<'_>, folder: &Path) -> Result<Model, Fault> {
     let map = at.map(&MODEL)?;

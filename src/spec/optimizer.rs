@@ -64,6 +64,11 @@ pub(super) fn is_weight_decay(value: f64) -> bool {
     value >= 0.0 && (value as f32).is_finite()
 }
 
+/// The optimisers that there are, as specs spell them.
+pub fn optimizers() -> impl Iterator<Item = &'static str> {
+    OPTIMIZERS.iter().map(|optimizer| optimizer.name)
+}
+
 /// The optimiser and the patterns of what its weight decay leaves alone.
 pub(super) fn optimizer(at: &Cursor<'_>) -> Result<(Optimizer, Vec<String>), Fault> {
     let (name, map) = at.options(&OPTIMIZERS, &LATER)?;

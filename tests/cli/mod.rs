@@ -3,6 +3,7 @@
 mod bad;
 mod data;
 mod export;
+mod init;
 mod life;
 mod machine;
 mod model;
