@@ -10,7 +10,8 @@
 //!
 //! - [`cli`]: one file per verb: arguments → call → render. The only room that knows clap, standard output or
 //!   the environment. Must never decide anything about trials.
-//! - [`spec`]: YAML text → `Spec`; every error has its place and help. The only room that names the YAML crate.
+//! - [`spec`]: YAML text → `Spec`; every error has its place and help. The same tables make the schema for editors. The only
+//!   room that names the YAML crate.
 //!   Must never open a file.
 //! - [`schedule`]: (step, total) → learning rate, one file per family. Pure; must never know of sweeps.
 //! - [`plan`]: `Spec` and facts → trials with keys and rate tables. Pure; must never look at the store.

@@ -39,6 +39,13 @@ impl Failure {
         self
     }
 
+    /// The same with something in front that was done before.
+    #[must_use]
+    pub(super) fn before(mut self, done: &str) -> Self {
+        self.message = format!("{done}\n\n{}", self.message);
+        self
+    }
+
     /// Prints the error and gives the exit code.
     pub(super) fn report(self) -> ExitCode {
         say(&format!("error: {}", self.message));

@@ -14,6 +14,7 @@ mod doctor;
 mod export_model;
 mod failure;
 mod gc;
+mod init;
 mod inputs;
 mod list;
 mod logs;
@@ -30,6 +31,7 @@ mod run;
 mod runtime;
 mod savings;
 mod schedule;
+mod schema;
 mod show;
 mod sql;
 mod submit;
@@ -103,6 +105,8 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a first spec for a model and a folder of data
+    Init(init::Args),
     /// Train every trial of a spec that has no result yet, then print the schedule × budget table
     Run(run::Args),
     /// Hand a spec to the daemon and leave it there
@@ -166,6 +170,8 @@ enum Command {
     Devices(devices::Args),
     /// Check whether training can work here, and say what to do where it cannot
     Doctor(doctor::Args),
+    /// Print the JSON Schema of specs, with which editors complete, explain and check them
+    Schema(schema::Args),
     /// Print what makes a shell complete commands and options
     Completions(completions::Args),
     /// Serve a scheduler on standard input and output
@@ -178,6 +184,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let Cli { global, command } = Cli::parse();
     let result = match command {
+        Command::Init(args) => init::run(&global, &args),
         Command::Run(args) => run::run(&global, &args),
         Command::Submit(args) => submit::run(&global, &args),
         Command::Watch(args) => watch::run(&global, &args),
@@ -209,6 +216,7 @@ pub fn main() -> ExitCode {
         Command::Runtime(args) => runtime::run(&global, &args),
         Command::Devices(args) => devices::run(&global, &args),
         Command::Doctor(args) => doctor::run(&global, &args),
+        Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Worker(args) => worker::run(&args),
     };

@@ -4,7 +4,7 @@ use std::{fs, io::Write, path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
-use sweep_trainer::{Engine, Inspection, Port, Request, inspect, runtime};
+use sweep_trainer::{Engine, Fault, Inspection, Port, Request, inspect, runtime};
 use sweep_wire::{Adam, Lion, Loss, Optimizer, RmsProp, ScheduleFreeSgd, Sgd};
 
 use super::{
@@ -82,18 +82,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         frozen: args.frozen.clone(),
         shapes: args.shapes.iter().cloned().collect(),
     };
-    let found = inspect(&engine, &args.file, &request).map_err(|fault| {
-        let failure = Failure::usage(escape(&fault.message));
-        // What a spec says under `model` is an option here.
-        match fault.hint {
-            Some(hint) if hint.contains("under `model`") => failure
-                .hint("name the value that the loss is of with `--output NAME`, be it an output or not"),
-            // Here it is a plain path.
-            Some(hint) if hint.contains("folder of the spec") => failure,
-            Some(hint) => failure.hint(escape(&hint)),
-            None => failure,
-        }
-    })?;
+    let found = inspect(&engine, &args.file, &request).map_err(|fault| refused(&fault, "--output NAME"))?;
     match (global.output_mode, format) {
         (OutputMode::Quiet, _) => {}
         (_, Format::Json) => print(&format!("{:#}\n", as_json(&found)))?,
@@ -103,6 +92,19 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         export(path, &found)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Why a model cannot be looked at; what a spec says under `model` is an `option` here.
+pub(super) fn refused(fault: &Fault, option: &str) -> Failure {
+    let failure = Failure::usage(escape(&fault.message));
+    match &fault.hint {
+        Some(hint) if hint.contains("under `model`") => failure
+            .hint(format!("name the value that the loss is of with `{option}`, be it an output or not")),
+        // Here it is a plain path.
+        Some(hint) if hint.contains("folder of the spec") => failure,
+        Some(hint) => failure.hint(escape(hint)),
+        None => failure,
+    }
 }
 
 /// Writes the training step to a file that is not there yet.

@@ -18,7 +18,7 @@ impl Interpolation {
     pub const ALL: [Self; 3] = [Self::Linear, Self::Cosine, Self::Constant];
 
     /// Its name in specs and tables.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Linear => "linear",
             Self::Cosine => "cosine",

@@ -26,7 +26,7 @@ impl Tail {
         [Self::Linear, Self::Sqrt, Self::Square, Self::Cosine, Self::Exponential { end_ratio: 0.01 }];
 
     /// Its name in specs and tables.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Linear => "linear",
             Self::Sqrt => "sqrt",

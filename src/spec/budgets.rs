@@ -13,7 +13,7 @@ use super::{
 /// The largest share of the full budget: 1000 %.
 const MAX_SHARE: f64 = 10.0;
 
-const MAX_BUDGETS: usize = 1000;
+pub(super) const MAX_BUDGETS: usize = 1000;
 
 const AMOUNTS: &str = "an amount such as `50%`, `500 steps`, `2 epochs`, `10 min` or `$0.50`";
 

@@ -1,15 +1,21 @@
 //! `checkpoint:`.
 
 use super::{
-    cursor::{Cursor, Keys},
+    cursor::Cursor,
     error::Fault,
+    form::PERIOD,
+    keys::{Keys, Kind::*, key},
     scalar::{self, Part},
     types::{Checkpoint, Checkpoints, Interval},
     units,
     yaml::Node,
 };
 
-const CHECKPOINT: Keys = Keys { known: &["every", "keep", "weights"], later: &[] };
+pub(super) static CHECKPOINT: Keys = Keys::of(&[
+    key("every", Form(&PERIOD), "How often a trial's state is written").or("30 s"),
+    key("keep", Whole(1, MAX_KEPT), "How many of them stay until the trial is over").or("2"),
+    key("weights", Boolean, "Whether trained weights stay; by default if all together are below 4 GiB"),
+]);
 
 /// Checkpoints of one trial.
 const MAX_KEPT: u64 = 1000;

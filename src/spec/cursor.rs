@@ -3,6 +3,7 @@
 
 use super::{
     error::{Fault, Segment, elsewhere, listed, nearest, printable, spell, suggest},
+    keys::{Key, Keys, Name, Under},
     yaml::Node,
 };
 
@@ -17,13 +18,7 @@ pub(super) struct Cursor<'a> {
 pub(super) struct Map<'a> {
     at: Cursor<'a>,
     entries: &'a [(String, Node)],
-}
-
-/// What one mapping may hold.
-pub(super) struct Keys {
-    pub(super) known: &'static [&'static str],
-    /// Keys with a meaning that nothing gives them yet.
-    pub(super) later: &'static [&'static str],
+    keys: Vec<&'static Key>,
 }
 
 impl<'a> Cursor<'a> {
@@ -82,25 +77,36 @@ impl<'a> Cursor<'a> {
     }
 
     /// A mapping with no other than these keys.
-    pub(super) fn map(&self, keys: &Keys) -> Result<Map<'a>, Fault> {
+    pub(super) fn map(&self, keys: &'static Keys) -> Result<Map<'a>, Fault> {
+        self.map_of(&[keys])
+    }
+
+    /// A mapping with keys of any of these tables.
+    pub(super) fn map_of(&self, tables: &[&'static Keys]) -> Result<Map<'a>, Fault> {
+        let keys: Vec<&'static Key> = tables.iter().flat_map(|table| table.known).collect();
+        let mut known: Vec<&str> = Vec::new();
+        for key in &keys {
+            if !known.contains(&key.name) {
+                known.push(key.name);
+            }
+        }
         let Node::Map(entries) = self.node else {
-            let hint = format!("its keys are {}", listed(keys.known));
-            return Err(self.expected("a mapping").hint(hint));
+            return Err(self.expected("a mapping").hint(format!("its keys are {}", listed(&known))));
         };
         for (key, node) in entries {
-            if keys.known.contains(&key.as_str()) {
+            if known.contains(&key.as_str()) {
                 continue;
             }
             let at = self.inside(Segment::Key(key.clone()), node);
-            if keys.later.contains(&key.as_str()) {
+            if tables.iter().any(|table| table.later.contains(&key.as_str())) {
                 let message = format!("{} is not supported yet", at.label());
                 return Err(at.fault(message).at_key().hint("leave it out"));
             }
             let place = if self.path.is_empty() { String::new() } else { format!(" in {}", self.label()) };
             let message = format!("unknown key `{}`{place}", printable(key));
-            return Err(at.fault(message).at_key().hint(suggest(key, "known keys here", keys.known)));
+            return Err(at.fault(message).at_key().hint(suggest(key, "known keys here", &known)));
         }
-        Ok(Map { at: self.clone(), entries })
+        Ok(Map { at: self.clone(), entries, keys })
     }
 
     /// The values of a mapping whose keys are names that the spec chooses.
@@ -171,9 +177,10 @@ impl<'a> Cursor<'a> {
     /// A bare name, or a mapping with one key: the name and what is under it.
     pub(super) fn named(
         &self,
-        names: &[&'static str],
+        names: &'static [Name],
         later: &[&str],
-    ) -> Result<(&'a str, Option<Cursor<'a>>), Fault> {
+    ) -> Result<(&'static Name, Option<Self>), Fault> {
+        let known = || names.iter().map(|name| name.name).collect::<Vec<_>>();
         let (name, under) = match self.node {
             Node::Text(name) => (name, None),
             Node::Map(entries) if entries.len() == 1 => {
@@ -189,35 +196,45 @@ impl<'a> Cursor<'a> {
                     Some((second, _)) => {
                         format!("indent `{}` further, or give it an item of its own", printable(second))
                     }
-                    None => format!("such as `{}`", names[0]),
+                    None => format!("such as `{}`", names[0].name),
                 };
                 let message = format!("{} has {} keys where one name belongs", self.label(), entries.len());
                 return Err(self.fault(message).hint(hint));
             }
-            _ => return Err(self.expected("a name").hint(format!("one of {}", listed(names)))),
+            _ => return Err(self.expected("a name").hint(format!("one of {}", listed(&known())))),
         };
-        if names.contains(&name.as_str()) {
-            return Ok((name, under));
-        }
-        match under {
-            Some(under) => Err(under.unknown(name, names, later).at_key()),
-            None => Err(self.unknown(name, names, later)),
+        match (names.iter().find(|known| known.name == name), under) {
+            (Some(name), under) => Ok((name, under)),
+            (None, Some(under)) => Err(under.unknown(name, &known(), later).at_key()),
+            (None, None) => Err(self.unknown(name, &known(), later)),
         }
     }
 
-    /// What stands under a name of this value; for a bare name, a mapping without entries.
-    pub(super) fn options(&self, under: Option<Self>, keys: &Keys) -> Result<Map<'a>, Fault> {
-        under.map_or_else(|| Ok(Map { at: self.clone(), entries: &[] }), |under| under.map(keys))
-    }
-
-    /// `value`, where nothing stands under its name.
-    pub(super) fn bare<T>(name: &str, under: Option<Self>, value: T) -> Result<T, Fault> {
-        match under {
-            Some(under) => {
-                Err(under.fault(format!("`{name}` takes nothing")).hint(format!("write `{name}`")))
+    /// A name and its options, of which a bare name has none.
+    pub(super) fn options(
+        &self,
+        names: &'static [Name],
+        later: &[&str],
+    ) -> Result<(&'static str, Map<'a>), Fault> {
+        let (name, under) = self.named(names, later)?;
+        let known = match name.under {
+            Under::Keys(keys) => keys.known,
+            Under::Nothing | Under::Value(_) => &[],
+        };
+        let needed = known.iter().find_map(|key| Some((key, key.example?)));
+        let map = match (name.under, under, needed) {
+            (Under::Keys(keys), Some(under), _) => under.map(keys)?,
+            (_, Some(under), _) => {
+                let fault = under.fault(format!("`{}` takes nothing", name.name));
+                return Err(fault.hint(format!("write `{}`", name.name)));
             }
-            None => Ok(value),
-        }
+            (_, None, Some((key, example))) => {
+                let fault = self.fault(format!("`{}` needs `{}`", name.name, key.name));
+                return Err(fault.hint(format!("such as `{}: {{{}: {example}}}`", name.name, key.name)));
+            }
+            (_, None, None) => Map { at: self.clone(), entries: &[], keys: Vec::new() },
+        };
+        Ok((name.name, map))
     }
 
     fn unknown(&self, word: &str, known: &[&str], later: &[&str]) -> Fault {
@@ -261,12 +278,16 @@ impl<'a> Map<'a> {
         Fault::new(&path, message)
     }
 
-    /// The value of a key that has no default; `example` is what might stand there.
-    pub(super) fn required(&self, key: &str, example: &str) -> Result<Cursor<'a>, Fault> {
+    /// The value of a key that has no default.
+    pub(super) fn required(&self, key: &str) -> Result<Cursor<'a>, Fault> {
         self.get(key).ok_or_else(|| {
             let place =
                 if self.at.path.is_empty() { String::new() } else { format!(" in {}", self.at.label()) };
-            self.at.fault(format!("missing key `{key}`{place}")).hint(format!("such as `{key}: {example}`"))
+            let fault = self.at.fault(format!("missing key `{key}`{place}"));
+            match self.keys.iter().filter(|known| known.name == key).find_map(|known| known.example) {
+                Some(example) => fault.hint(format!("such as `{key}: {example}`")),
+                None => fault,
+            }
         })
     }
 

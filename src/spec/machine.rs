@@ -3,29 +3,48 @@
 
 use super::{
     MAX_TRIALS,
-    cursor::{Cursor, Keys, Map},
+    cursor::{Cursor, Map},
     error::Fault,
+    form::{MEMORY, TIME, TIME_FROM_0},
+    keys::{ABOVE_0_TO_1, Bound::*, Keys, Kind, Kind::*, key, words},
     scalar, units,
     yaml::Node,
 };
 
-const RESOURCES: Keys = Keys {
-    known: &[
-        "device",
-        "workers",
-        "threads",
-        "gpu_fraction",
-        "workers_per_gpu",
-        "share_gpus",
-        "memory",
-        "nice",
-        "pin",
-    ],
-    later: &[],
-};
-const RETRY: Keys = Keys { known: &["max", "backoff"], later: &[] };
-const LIMITS: Keys = Keys { known: &["trials", "wall_clock", "failures", "cost_usd", "stall"], later: &[] };
+const DEVICES: [(&str, Device); 3] = [("auto", Device::Auto), ("cpu", Device::Cpu), ("cuda", Device::Cuda)];
+const AUTO: Kind = Any(&[Choice(&["auto"]), Whole(1, MAX_COUNT)]);
 
+pub(super) static RESOURCES: Keys = Keys::of(&[
+    key("device", Choice(&words(DEVICES)), "What trains; `cuda` is for programs").or("auto"),
+    key("workers", AUTO, "Trials at one time; one per core, at most 8, unless told").or("auto"),
+    key("threads", AUTO, "Threads of each worker").or("auto"),
+    key("gpu_fraction", ABOVE_0_TO_1, "How much of a GPU a worker takes"),
+    key("workers_per_gpu", Whole(1, MAX_PER_GPU as u64), "How many workers share a GPU; one unless told"),
+    key("share_gpus", Boolean, "Whether GPUs are used that others use too").or("false"),
+    key("memory", Form(&MEMORY), "The most address space of each worker"),
+    key("nice", Whole(0, 19), "How much workers yield to other processes").or("0"),
+    key("pin", Boolean, "Whether each worker keeps to processor cores of its own").or("true"),
+])
+.at_most_one(&["gpu_fraction", "workers_per_gpu"]);
+pub(super) static RETRY: Keys = Keys::of(&[
+    key("max", Whole(0, 100), "Tries after a failure that may pass").or("2"),
+    key("backoff", Form(&TIME_FROM_0), "The pause before the first; each further one is twice as long")
+        .or("1 s"),
+]);
+pub(super) static LIMITS: Keys = Keys::of(&[
+    key("trials", TRIALS, "Trials that are started"),
+    key("wall_clock", Form(&TIME), "Time since the sweep was started"),
+    key("failures", TRIALS, "Trials that failed for good"),
+    key("cost_usd", USD, "Dollars that it costs; needs `pricing`"),
+    key("stall", Form(&TIME), "How long an attempt may be without progress"),
+]);
+pub(super) const TRIALS: Kind = Whole(1, MAX_TRIALS);
+pub(super) const USD: Kind = Number(Beyond(0.0), At(MAX_USD));
+
+/// Workers and threads that a spec may ask for.
+const MAX_COUNT: u64 = 1024;
+/// Dollars that a spec may name.
+const MAX_USD: f64 = 1e9;
 /// Workers that one GPU may have.
 const MAX_PER_GPU: u32 = 64;
 /// The least memory of a worker that can be meant, in bytes.
@@ -133,12 +152,11 @@ impl Default for Retry {
 /// `programs` is whether the spec runs a program.
 pub(super) fn resources(at: &Cursor<'_>, programs: bool) -> Result<Resources, Fault> {
     let map = at.map(&RESOURCES)?;
-    let devices = [("auto", Device::Auto), ("cpu", Device::Cpu), ("cuda", Device::Cuda)];
     let chosen = |at: &Cursor<'_>| match at.node() {
         Node::Text(text) if text == "gpu" => {
-            at.choice(&devices, &[]).map_err(|fault| fault.hint("did you mean `cuda`?"))
+            at.choice(&DEVICES, &[]).map_err(|fault| fault.hint("did you mean `cuda`?"))
         }
-        _ => at.choice(&devices, &[]),
+        _ => at.choice(&DEVICES, &[]),
     };
     let device = map.or("device", Device::Auto, |at| match chosen(at)? {
         Device::Cuda if !programs => Err(at
@@ -158,7 +176,7 @@ pub(super) fn resources(at: &Cursor<'_>, programs: bool) -> Result<Resources, Fa
     let count = |at: &Cursor<'_>| match at.node() {
         Node::Text(text) if text == "auto" => Ok(None),
         Node::Text(_) => Err(at.expected("`auto` or a whole number")),
-        _ => scalar::whole(at, 1..=1024).map(|count| Some(count as u32)),
+        _ => scalar::whole(at, 1..=MAX_COUNT).map(|count| Some(count as u32)),
     };
     Ok(Resources {
         device,
@@ -237,7 +255,7 @@ pub(super) fn limits(top: &Map<'_>) -> Result<Limits, Fault> {
 }
 
 pub(super) fn usd(at: &Cursor<'_>) -> Result<f64, Fault> {
-    scalar::number(at, "a number of dollars above 0, at most 1e9", |usd| usd > 0.0 && usd <= 1e9)
+    scalar::number(at, "a number of dollars above 0, at most 1e9", |usd| usd > 0.0 && usd <= MAX_USD)
 }
 
 pub(super) fn priority(at: &Cursor<'_>) -> Result<i32, Fault> {

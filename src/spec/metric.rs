@@ -3,13 +3,29 @@
 use sweep_wire::Loss;
 
 use super::{
-    cursor::{Cursor, Keys},
+    cursor::Cursor,
     error::{Fault, listed, nearest, printable},
+    form::METRIC_NAME,
+    keys::{Keys, Kind, Kind::*, choices, key, words},
     types::Metric,
     yaml::Node,
 };
 
-const METRIC: Keys = Keys { known: &["name", "goal"], later: &["target"] };
+const GOALS: [(&str, bool); 2] = [("maximize", true), ("minimize", false)];
+const METRICS: [(&str, Metric); Metric::ALL.len()] = choices!(Metric);
+
+/// Of a model: a name, or these.
+pub(super) static OF_MODEL: Keys = Keys::of(&[
+    key("name", METRIC, "What trials are judged by; each set has its own").needed("accuracy"),
+    key("goal", Choice(&words(GOALS)), "Whether more of it is better; the name says it anyway"),
+])
+.later(&["target"]);
+pub(super) static OF_PROGRAM: Keys = Keys::of(&[
+    key("name", Form(&METRIC_NAME), "What the program reports and is judged by").needed("test/accuracy"),
+    key("goal", Choice(&words(GOALS)), "Whether more of it is better").needed("maximize"),
+])
+.later(&["target"]);
+pub(super) const METRIC: Kind = Choice(&words(METRICS));
 
 /// Characters of the name of a program's metric.
 const MAX_NAME: usize = 100;
@@ -22,10 +38,10 @@ pub(super) fn of_model(at: &Cursor<'_>, loss: &Loss) -> Result<Metric, Fault> {
     if matches!(at.node(), Node::Text(_)) {
         return named(at, loss);
     }
-    let map = at.map(&METRIC)?;
-    let metric = named(&map.required("name", "accuracy")?, loss)?;
+    let map = at.map(&OF_MODEL)?;
+    let metric = named(&map.required("name")?, loss)?;
     if let Some(at) = map.get("goal")
-        && at.choice(&[("maximize", true), ("minimize", false)], &[])? != metric.maximize()
+        && at.choice(&GOALS, &[])? != metric.maximize()
     {
         let message = format!("this goal would rank the worst {metric} first");
         return Err(at.fault(message).hint("leave `goal` out, the metric's name says it"));
@@ -38,30 +54,24 @@ pub(super) fn of_program(at: &Cursor<'_>) -> Result<(String, bool), Fault> {
     if !matches!(at.node(), Node::Map(_)) {
         return Err(at.expected("a mapping").hint("such as `metric: {name: test/accuracy, goal: maximize}`"));
     }
-    let map = at.map(&METRIC)?;
-    let name_at = map.required("name", "test/accuracy")?;
+    let map = at.map(&OF_PROGRAM)?;
+    let name_at = map.required("name")?;
     let name = name_at.text()?.trim();
     if name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
         let message = format!("`{}` cannot be the name of a metric", printable(name));
         let hint = format!("it has 1 to {MAX_NAME} characters, no control characters among them");
         return Err(name_at.fault(message).hint(hint));
     }
-    let goal = map.required("goal", "maximize")?;
-    Ok((name.to_owned(), goal.choice(&[("maximize", true), ("minimize", false)], &[])?))
+    Ok((name.to_owned(), map.required("goal")?.choice(&GOALS, &[])?))
 }
 
 fn named(at: &Cursor<'_>, loss: &Loss) -> Result<Metric, Fault> {
-    let metric =
-        at.choice(&Metric::ALL.map(|metric| (metric.name(), metric)), &[]).map_err(
-            |fault| {
-                match without_set(at.node()) {
-            Some(meant) => fault.hint(format!(
-                "did you mean `{meant}`? metrics are measured on the validation and test sets by themselves"
-            )),
-            None => fault,
-        }
-            },
-        )?;
+    let metric = at.choice(&METRICS, &[]).map_err(|fault| match without_set(at.node()) {
+        Some(meant) => fault.hint(format!(
+            "did you mean `{meant}`? metrics are measured on the validation and test sets by themselves"
+        )),
+        None => fault,
+    })?;
     let measured = measured(loss);
     if measured.contains(&metric) {
         return Ok(metric);

@@ -9,6 +9,8 @@ mod checkpoint;
 mod cursor;
 mod data;
 mod error;
+mod form;
+mod keys;
 mod machine;
 mod metric;
 mod model;
@@ -20,6 +22,7 @@ mod program;
 mod savings;
 mod scalar;
 mod schedules;
+mod schema;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -30,9 +33,12 @@ mod yaml;
 
 pub use error::{Place, SpecError};
 pub use machine::{Device, GpuShare, Limits, Resources, Retry};
+pub use model::losses;
+pub use optimizer::optimizers;
 pub use place::locate;
 pub use savings::{Pricing, Question, Seeds, named_among};
 pub use schedules::{Listed, Misread, typed};
+pub use schema::schema;
 pub use types::{
     Budget, Checkpoint, Checkpoints, Interval, Length, Metric, ModelWork, Parameters, ProgramWork, Spec,
     Training, Updates, Word, Work,

@@ -5,39 +5,73 @@ use std::path::Path;
 use sweep_wire::{BceWithLogits, CrossEntropy, Init, Loss, Model};
 
 use super::{
-    cursor::{Cursor, Keys, Map},
+    cursor::{Cursor, Map},
     error::Fault,
-    patterns::patterns,
+    keys::{ABOVE_0, FROM_0, FROM_0_TO_1, Keys, Kind::*, Name, bare, key, with},
+    patterns::{PATTERNS, patterns},
     scalar,
 };
 
-const MODEL: Keys = Keys { known: &["onnx", "loss", "init", "output", "trainable", "frozen"], later: &[] };
-const CROSS_ENTROPY: Keys = Keys { known: &["label_smoothing", "ignore_index", "class_weights"], later: &[] };
-const BCE_WITH_LOGITS: Keys = Keys { known: &["pos_weight"], later: &[] };
-const HUBER: Keys = Keys { known: &["delta"], later: &[] };
-const TRUNCATED_NORMAL: Keys = Keys { known: &["std"], later: &[] };
+pub(super) static MODEL: Keys = Keys::of(&[
+    key("onnx", Text, "The model as an ONNX file; paths are relative to the spec")
+        .needed("models/resnet8.onnx"),
+    key("loss", Named(&LOSSES, &[]), "What training makes small").needed("cross_entropy"),
+    key("init", Named(&INITS, &[]), "Weights at the start, fresh for each seed, or those of the file")
+        .or("kaiming_normal"),
+    key("output", Text, "The output that the loss is of, where the model has several"),
+    key("trainable", PATTERNS, "Patterns of tensors that train whatever they look like").or("[]"),
+    key("frozen", PATTERNS, "Patterns of tensors that keep the file's values").or("[]"),
+]);
+static CROSS_ENTROPY: Keys = Keys::of(&[
+    key("label_smoothing", FROM_0_TO_1, "The share of each target that goes to all classes alike").or("0"),
+    key(
+        "ignore_index",
+        Whole(i32::MIN as i64, i32::MAX as u64),
+        "The label that counts nothing; −100 unless told",
+    ),
+    key("class_weights", List(1, MAX_CLASSES, &FROM_0), "A weight for each class"),
+]);
+static BCE_WITH_LOGITS: Keys = Keys::of(&[key(
+    "pos_weight",
+    List(1, MAX_CLASSES, &FROM_0),
+    "A weight of the positive targets of each output",
+)]);
+static HUBER: Keys = Keys::of(&[key("delta", ABOVE_0, "Where squares turn into straight lines").or("1")]);
+static TRUNCATED_NORMAL: Keys = Keys::of(&[key("std", ABOVE_0, "Standard deviation").or("0.02")]);
 
-const LOSSES: [&str; 6] = ["cross_entropy", "token_cross_entropy", "mse", "l1", "huber", "bce_with_logits"];
-const INITS: [&str; 7] = [
-    "kaiming_normal",
-    "kaiming_uniform",
-    "xavier_normal",
-    "xavier_uniform",
-    "truncated_normal",
-    "pytorch",
-    "exported",
+static LOSSES: [Name; 6] = [
+    with("cross_entropy", "Of class scores and a label per sample or pixel", &CROSS_ENTROPY),
+    with("token_cross_entropy", "Of class scores and a label per token", &CROSS_ENTROPY),
+    bare("mse", "Mean squared error"),
+    bare("l1", "Mean absolute error"),
+    with("huber", "Squared error where it is small, absolute where it is large", &HUBER),
+    with("bce_with_logits", "Binary cross-entropy of each output", &BCE_WITH_LOGITS),
+];
+static INITS: [Name; 7] = [
+    bare("kaiming_normal", "He et al. 2015, from a normal distribution"),
+    bare("kaiming_uniform", "He et al. 2015, from a uniform distribution"),
+    bare("xavier_normal", "Glorot and Bengio 2010, from a normal distribution"),
+    bare("xavier_uniform", "Glorot and Bengio 2010, from a uniform distribution"),
+    with("truncated_normal", "From a normal distribution cut off at two deviations", &TRUNCATED_NORMAL),
+    bare("pytorch", "As PyTorch initialises layers by default"),
+    bare("exported", "The weights in the file, the same for each seed"),
 ];
 
 /// Classes that a spec may give weights to.
 pub(super) const MAX_CLASSES: usize = 100_000;
 
+/// The losses that there are, as specs spell them.
+pub fn losses() -> impl Iterator<Item = &'static str> {
+    LOSSES.iter().map(|loss| loss.name)
+}
+
 /// `folder` is where relative paths start.
 pub(super) fn model(at: &Cursor<'_>, folder: &Path) -> Result<Model, Fault> {
     let map = at.map(&MODEL)?;
     Ok(Model {
-        onnx: scalar::path(&map.required("onnx", "models/resnet8.onnx")?, folder)?,
+        onnx: scalar::path(&map.required("onnx")?, folder)?,
         output: map.or("output", None, |at| Ok(Some(at.text()?.to_owned())))?,
-        loss: loss(&map.required("loss", "cross_entropy")?)?,
+        loss: loss(&map.required("loss")?)?,
         init: map.or("init", Init::KaimingNormal, init)?,
         trainable: map.or("trainable", Vec::new(), patterns)?,
         frozen: map.or("frozen", Vec::new(), patterns)?,
@@ -45,26 +79,19 @@ pub(super) fn model(at: &Cursor<'_>, folder: &Path) -> Result<Model, Fault> {
 }
 
 fn loss(at: &Cursor<'_>) -> Result<Loss, Fault> {
-    let (name, under) = at.named(&LOSSES, &[])?;
-    match name {
-        "cross_entropy" => Ok(Loss::CrossEntropy(cross_entropy(&at.options(under, &CROSS_ENTROPY)?)?)),
-        "token_cross_entropy" => {
-            Ok(Loss::TokenCrossEntropy(cross_entropy(&at.options(under, &CROSS_ENTROPY)?)?))
-        }
-        "huber" => {
-            let map = at.options(under, &HUBER)?;
-            let delta =
-                map.or("delta", 1.0, |at| scalar::number(at, scalar::POSITIVE, scalar::is_positive))?;
-            Ok(Loss::Huber { delta })
-        }
-        "mse" => Cursor::bare(name, under, Loss::Mse),
-        "l1" => Cursor::bare(name, under, Loss::L1),
-        _ => {
-            let map = at.options(under, &BCE_WITH_LOGITS)?;
-            let pos_weight = map.or("pos_weight", Vec::new(), class_weights)?;
-            Ok(Loss::BceWithLogits(BceWithLogits { pos_weight }))
-        }
-    }
+    let (name, map) = at.options(&LOSSES, &[])?;
+    Ok(match name {
+        "cross_entropy" => Loss::CrossEntropy(cross_entropy(&map)?),
+        "token_cross_entropy" => Loss::TokenCrossEntropy(cross_entropy(&map)?),
+        "mse" => Loss::Mse,
+        "l1" => Loss::L1,
+        "huber" => Loss::Huber {
+            delta: map.or("delta", 1.0, |at| scalar::number(at, scalar::POSITIVE, scalar::is_positive))?,
+        },
+        _ => Loss::BceWithLogits(BceWithLogits {
+            pos_weight: map.or("pos_weight", Vec::new(), class_weights)?,
+        }),
+    })
 }
 
 fn cross_entropy(map: &Map<'_>) -> Result<CrossEntropy, Fault> {
@@ -92,19 +119,16 @@ fn class_weights(at: &Cursor<'_>) -> Result<Vec<f32>, Fault> {
 }
 
 fn init(at: &Cursor<'_>) -> Result<Init, Fault> {
-    let (name, under) = at.named(&INITS, &[])?;
-    let init = match name {
-        "truncated_normal" => {
-            let map = at.options(under, &TRUNCATED_NORMAL)?;
-            let std = map.or("std", 0.02, |at| scalar::number(at, scalar::POSITIVE, scalar::is_positive))?;
-            return Ok(Init::TruncatedNormal { std });
-        }
+    let (name, map) = at.options(&INITS, &[])?;
+    Ok(match name {
+        "truncated_normal" => Init::TruncatedNormal {
+            std: map.or("std", 0.02, |at| scalar::number(at, scalar::POSITIVE, scalar::is_positive))?,
+        },
         "kaiming_normal" => Init::KaimingNormal,
         "kaiming_uniform" => Init::KaimingUniform,
         "xavier_normal" => Init::XavierNormal,
         "xavier_uniform" => Init::XavierUniform,
         "pytorch" => Init::Pytorch,
         _ => Init::Exported,
-    };
-    Cursor::bare(name, under, init)
+    })
 }

@@ -3,26 +3,54 @@
 use sweep_wire::{Adam, Lion, Optimizer, RmsProp, ScheduleFreeSgd, Sgd};
 
 use super::{
-    cursor::{Cursor, Keys, Map},
+    cursor::{Cursor, Map},
     error::Fault,
-    patterns::patterns,
+    keys::{ABOVE_0, FROM_0, FROM_0_BELOW_1, FROM_0_TO_1, Key, Keys, Kind::*, Name, key, with},
+    patterns::{PATTERNS, patterns},
     scalar,
     schedules::Listed,
     types::{Parameters, Updates},
 };
 
-const NAMES: [&str; 7] =
-    ["sgd", "adam", "adamw", "rmsprop", "lion", "schedule_free_sgd", "schedule_free_adamw"];
+pub(super) static OPTIMIZERS: [Name; 7] = [
+    with("sgd", "Stochastic gradient descent", &SGD),
+    with("adam", "Adam, weight decay part of the gradient", &ADAM),
+    with("adamw", "Adam with decoupled weight decay", &ADAMW),
+    with("rmsprop", "RMSprop", &RMSPROP),
+    with("lion", "Lion (Chen et al. 2023)", &LION),
+    with("schedule_free_sgd", "Schedule-free SGD (Defazio et al. 2024)", &SCHEDULE_FREE_SGD),
+    with("schedule_free_adamw", "Schedule-free AdamW (Defazio et al. 2024)", &ADAM),
+];
 const LATER: [&str; 3] = ["lamb", "lars", "muon"];
 
-const SGD: Keys =
-    Keys { known: &["momentum", "dampening", "nesterov", "weight_decay", "no_decay"], later: &[] };
-const ADAM: Keys =
-    Keys { known: &["beta1", "beta2", "epsilon", "weight_decay", "no_decay"], later: &["amsgrad"] };
-const RMSPROP: Keys =
-    Keys { known: &["alpha", "epsilon", "momentum", "centered", "weight_decay", "no_decay"], later: &[] };
-const LION: Keys = Keys { known: &["beta1", "beta2", "weight_decay", "no_decay"], later: &[] };
-const SCHEDULE_FREE_SGD: Keys = Keys { known: &["momentum", "weight_decay", "no_decay"], later: &[] };
+const NO_DECAY: Key =
+    key("no_decay", PATTERNS, "Patterns of tensors that weight decay leaves alone").or("[]");
+const DECAY: Key = key("weight_decay", FROM_0, "How strongly weights are drawn towards 0").or("0");
+const VELOCITY: Key = key("momentum", FROM_0_BELOW_1, "Decay of the running sum of gradients");
+const BETA1: Key = key("beta1", FROM_0_BELOW_1, "Decay of the running mean of gradients").or("0.9");
+const BETA2: Key = key("beta2", FROM_0_BELOW_1, "Decay of the running mean of squared gradients");
+const EPSILON: Key = key("epsilon", ABOVE_0, "What keeps the divisor above 0").or("1e-8");
+
+static SGD: Keys = Keys::of(&[
+    VELOCITY.or("0"),
+    key("dampening", FROM_0_TO_1, "The share of a gradient that the momentum does not take").or("0"),
+    key("nesterov", Boolean, "Nesterov's momentum").or("false"),
+    DECAY,
+    NO_DECAY,
+]);
+static ADAM: Keys = Keys::of(&[BETA1, BETA2.or("0.999"), EPSILON, DECAY, NO_DECAY]).later(&["amsgrad"]);
+static ADAMW: Keys =
+    Keys::of(&[BETA1, BETA2.or("0.999"), EPSILON, DECAY.or("0.01"), NO_DECAY]).later(&["amsgrad"]);
+static RMSPROP: Keys = Keys::of(&[
+    key("alpha", FROM_0_BELOW_1, "Decay of the running mean of squared gradients").or("0.99"),
+    EPSILON,
+    VELOCITY.or("0"),
+    key("centered", Boolean, "Whether the mean gradient is taken out of the squared ones").or("false"),
+    DECAY,
+    NO_DECAY,
+]);
+static LION: Keys = Keys::of(&[BETA1, BETA2.or("0.99"), DECAY, NO_DECAY]);
+static SCHEDULE_FREE_SGD: Keys = Keys::of(&[VELOCITY.or("0.9"), DECAY, NO_DECAY]);
 
 pub(super) const MOMENTUM: &str = "a number from 0 and below 1";
 pub(super) const WEIGHT_DECAY: &str = "a number from 0";
@@ -36,17 +64,14 @@ pub(super) fn is_weight_decay(value: f64) -> bool {
     value >= 0.0 && (value as f32).is_finite()
 }
 
+/// The optimisers that there are, as specs spell them.
+pub fn optimizers() -> impl Iterator<Item = &'static str> {
+    OPTIMIZERS.iter().map(|optimizer| optimizer.name)
+}
+
 /// The optimiser and the patterns of what its weight decay leaves alone.
 pub(super) fn optimizer(at: &Cursor<'_>) -> Result<(Optimizer, Vec<String>), Fault> {
-    let (name, under) = at.named(&NAMES, &LATER)?;
-    let keys = match name {
-        "sgd" => &SGD,
-        "rmsprop" => &RMSPROP,
-        "lion" => &LION,
-        "schedule_free_sgd" => &SCHEDULE_FREE_SGD,
-        _ => &ADAM,
-    };
-    let map = at.options(under, keys)?;
+    let (name, map) = at.options(&OPTIMIZERS, &LATER)?;
     let optimizer = match name {
         "sgd" => Optimizer::Sgd(sgd(&map)?),
         "adam" => Optimizer::Adam(adam(&map, 0.0)?),

@@ -3,22 +3,61 @@
 use std::collections::HashMap;
 
 use super::{
-    cursor::{Cursor, Keys, Map},
+    cursor::{Cursor, Map},
     error::{Fault, printable},
+    form::PARAMETER,
+    keys::{ANY_NUMBER, Bound::*, FROM_0, FROM_0_BELOW_1, Key, Keys, Kind, Kind::*, Names, key},
     optimizer, scalar,
     types::Parameters,
     yaml::Node,
 };
 
-const PARAMETERS: Keys = Keys {
-    known: &["learning_rate", "weight_decay", "momentum"],
-    later: &["batch_size", "warmup", "optimizer", "nesterov", "eta_min"],
+/// What W&B writes under the name of a parameter; ranges are known, to be refused in words of their own.
+macro_rules! swept {
+    ($each:expr) => {
+        Keys::of(&[
+            key("values", List(1, MAX_VALUES, &$each), "Values, each of which is tried"),
+            key("value", $each, "The one value"),
+            key("min", Refused, "Ranges are not supported yet: list values"),
+            key("max", Refused, "Ranges are not supported yet: list values"),
+            key(
+                "distribution",
+                Choice(&["constant", "categorical"]),
+                "What W&B calls a value, or a list of them",
+            ),
+        ])
+        .later(&["probabilities", "mu", "sigma", "q", "parameters"])
+        .exactly_one(&["value", "values"])
+    };
+}
+
+const RATE: Kind = Number(Beyond(0.0), At(MAX_RATE));
+static RATES: Keys = swept!(RATE);
+static DECAYS: Keys = swept!(FROM_0);
+static MOMENTA: Keys = swept!(FROM_0_BELOW_1);
+static NUMBERS: Keys = swept!(ANY_NUMBER);
+
+pub(super) static OF_MODEL: Keys = Keys::of(&[
+    LEARNING_RATE,
+    key("weight_decay", Any(&[Each(MAX_VALUES, &FROM_0), Map(&DECAYS)]), "Instead of the optimizer's"),
+    key("momentum", Any(&[Each(MAX_VALUES, &FROM_0_BELOW_1), Map(&MOMENTA)]), "Instead of the optimizer's"),
+])
+.later(&["batch_size", "warmup", "optimizer", "nesterov", "eta_min"]);
+pub(super) static OF_PROGRAM: Names = Names {
+    pattern: PARAMETER,
+    least: 1,
+    most: MAX_PARAMETERS,
+    known: &[LEARNING_RATE],
+    each: Any(&[Each(MAX_VALUES, &ANY_NUMBER), Map(&NUMBERS)]),
 };
-/// Ranges are known, to be refused in words of their own.
-const PARAMETER: Keys = Keys {
-    known: &["values", "value", "min", "max", "distribution"],
-    later: &["probabilities", "mu", "sigma", "q", "parameters"],
-};
+static LEARNING_RATES: [Kind; 2] = [Each(MAX_VALUES, &RATE), Map(&RATES)];
+const LEARNING_RATE: Key = key(
+    "learning_rate",
+    Any(&LEARNING_RATES),
+    "Peaks; each schedule takes the one that is best on the validation set",
+)
+.needed(EXAMPLE);
+
 const DISTRIBUTIONS: [&str; 15] = [
     "constant",
     "categorical",
@@ -39,7 +78,7 @@ const DISTRIBUTIONS: [&str; 15] = [
 
 const LIST_THEM: &str = "list what to try, such as `values: [0.01, 0.03, 0.1]`";
 
-const RATES: &str = "{values: [0.05, 0.1]}";
+const EXAMPLE: &str = "{values: [0.05, 0.1]}";
 const NUMBER: &str = "a number, as all parameters are for now";
 
 /// Parameters of a program, and characters of the name of each.
@@ -48,18 +87,21 @@ pub(super) const MAX_NAME: usize = 100;
 
 /// Values of one parameter.
 const MAX_VALUES: usize = 10_000;
+/// The largest learning rate.
+const MAX_RATE: f64 = 1e6;
 
 /// Of a model: those of its optimizer.
 pub(super) fn of_model(at: &Cursor<'_>) -> Result<Parameters, Fault> {
-    let map = at.map(&PARAMETERS)?;
-    let learning_rate = rates(&map.required("learning_rate", RATES)?)?;
+    let map = at.map(&OF_MODEL)?;
+    let learning_rate = rates(&map.required("learning_rate")?)?;
     let mut others = Vec::new();
     if let Some(at) = map.get("weight_decay") {
-        let values = values(&at, optimizer::WEIGHT_DECAY, optimizer::is_weight_decay)?;
+        let values = values(&at, &DECAYS, optimizer::WEIGHT_DECAY, optimizer::is_weight_decay)?;
         others.push(("weight_decay".to_owned(), values));
     }
     if let Some(at) = map.get("momentum") {
-        others.push(("momentum".to_owned(), values(&at, optimizer::MOMENTUM, optimizer::is_momentum)?));
+        let values = values(&at, &MOMENTA, optimizer::MOMENTUM, optimizer::is_momentum)?;
+        others.push(("momentum".to_owned(), values));
     }
     Ok(Parameters { learning_rate, others })
 }
@@ -80,24 +122,29 @@ pub(super) fn of_program(at: &Cursor<'_>) -> Result<Parameters, Fault> {
         }
         match name {
             "learning_rate" => learning_rate = Some(rates(&at)?),
-            _ => others.push((name.to_owned(), values(&at, NUMBER, |_| true)?)),
+            _ => others.push((name.to_owned(), values(&at, &NUMBERS, NUMBER, |_| true)?)),
         }
     }
     let missing = || {
         let fault = at.fault(format!("missing key `learning_rate` in {}", at.label()));
-        fault.hint(format!("the peak of the schedule, such as `learning_rate: {RATES}`"))
+        fault.hint(format!("the peak of the schedule, such as `learning_rate: {EXAMPLE}`"))
     };
     Ok(Parameters { learning_rate: learning_rate.ok_or_else(missing)?, others })
 }
 
 fn rates(at: &Cursor<'_>) -> Result<Vec<f64>, Fault> {
     // As a worker reads it: in 32 bits.
-    values(at, "a number above 0, at most 1e6", |rate| rate as f32 > 0.0 && rate <= 1e6)
+    values(at, &RATES, "a number above 0, at most 1e6", |rate| rate as f32 > 0.0 && rate <= MAX_RATE)
 }
 
 /// `0.1`, `[0.05, 0.1]`, `{value: 0.1}` or `{values: [0.05, 0.1]}`; no value twice.
-fn values(at: &Cursor<'_>, what: &str, ok: impl Fn(f64) -> bool) -> Result<Vec<f64>, Fault> {
-    let listed = if matches!(at.node(), Node::Map(_)) { under_key(at)? } else { at.clone() };
+fn values(
+    at: &Cursor<'_>,
+    keys: &'static Keys,
+    what: &str,
+    ok: impl Fn(f64) -> bool,
+) -> Result<Vec<f64>, Fault> {
+    let listed = if matches!(at.node(), Node::Map(_)) { under_key(at, keys)? } else { at.clone() };
     let items = listed.items()?;
     if items.len() > MAX_VALUES {
         return Err(listed.fault(format!("{} has more than {MAX_VALUES} values", listed.label())));
@@ -117,8 +164,8 @@ fn values(at: &Cursor<'_>, what: &str, ok: impl Fn(f64) -> bool) -> Result<Vec<f
 }
 
 /// What stands under `value` or `values`; a range is refused.
-fn under_key<'a>(at: &Cursor<'a>) -> Result<Cursor<'a>, Fault> {
-    let map = at.map(&PARAMETER)?;
+fn under_key<'a>(at: &Cursor<'a>, keys: &'static Keys) -> Result<Cursor<'a>, Fault> {
+    let map = at.map(keys)?;
     let names = DISTRIBUTIONS.map(|name| (name, name));
     let distribution = map.get("distribution").map(|at| Ok((at.choice(&names, &[])?, at))).transpose()?;
     if let Some(range) = map.get("min").or_else(|| map.get("max")) {

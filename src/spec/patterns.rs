@@ -1,12 +1,14 @@
 //! Patterns of parameters' names, such as `"*.bias"`.
 
-use super::{cursor::Cursor, error::Fault, yaml::Node};
+use super::{cursor::Cursor, error::Fault, keys::Kind, yaml::Node};
 
 /// Patterns in one list.
 pub(super) const MAX_PATTERNS: usize = 100;
 
 /// Characters of one pattern.
 pub(super) const MAX_LENGTH: usize = 200;
+
+pub(super) const PATTERNS: Kind = Kind::Any(&[Kind::Text, Kind::List(0, MAX_PATTERNS, &Kind::Text)]);
 
 /// One pattern or a list of them, which may be empty.
 pub(super) fn patterns(at: &Cursor<'_>) -> Result<Vec<String>, Fault> {

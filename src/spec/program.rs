@@ -8,22 +8,24 @@ use std::{
 use super::{
     cursor::{Cursor, Map},
     error::{Fault, listed, nearest, printable},
+    form::VARIABLE,
+    keys::{Kind, Names},
     metric,
     types::{ProgramWork, Word},
     yaml::Node,
 };
 
-/// The program's own; a model's sweep has none of them.
-pub(super) const KEYS: [&str; 4] = ["program", "command", "env", "inputs"];
+pub(super) static VARIABLES: Names =
+    Names { pattern: VARIABLE, least: 0, most: usize::MAX, known: &[], each: Kind::AnyText };
 
 const MACROS: [&str; 6] = ["program", "args", "args_no_hyphens", "args_json", "env", "interpreter"];
 /// W&B's, with a meaning that nothing gives them yet.
 const LATER: [&str; 2] = ["args_json_file", "args_no_boolean_flags"];
 
 /// Words of a command.
-const MAX_WORDS: usize = 1000;
+pub(super) const MAX_WORDS: usize = 1000;
 /// Files and folders that a spec may list.
-const MAX_INPUTS: usize = 1000;
+pub(super) const MAX_INPUTS: usize = 1000;
 /// Characters of a variable's name.
 const MAX_NAME: usize = 100;
 
@@ -35,7 +37,7 @@ pub(super) fn program(top: &Map<'_>, folder: &Path) -> Result<ProgramWork, Fault
         None => vec![
             Word::Text("/usr/bin/env".to_owned()),
             Word::Text("python3".to_owned()),
-            Word::Program(word_text(&top.required("program", "train.py")?)?),
+            Word::Program(word_text(&top.required("program")?)?),
             Word::Args,
         ],
     };
@@ -46,8 +48,7 @@ pub(super) fn program(top: &Map<'_>, folder: &Path) -> Result<ProgramWork, Fault
             .at_key()
             .hint("write `${program}` where it belongs in `command`, or leave `program` out"));
     }
-    let example = "{name: test/accuracy, goal: maximize}";
-    let (metric, maximize) = metric::of_program(&top.required("metric", example)?)?;
+    let (metric, maximize) = metric::of_program(&top.required("metric")?)?;
     Ok(ProgramWork {
         command,
         folder: folder.to_owned(),

@@ -4,19 +4,47 @@ use std::path::{Path, PathBuf};
 
 use super::{
     MAX_SEEDS,
-    cursor::{Cursor, Keys, Map},
+    cursor::{Cursor, Map},
     error::{Fault, listed},
-    machine::usd,
+    form::{BUDGET, MARGIN, SHARE},
+    keys::{ABOVE_0, Bound::*, Keys, Kind, Kind::*, key, words},
+    machine::{USD, usd},
     scalar,
     types::Spec,
     yaml::Node,
 };
 use crate::cost::{Margin, Provisioning};
 
-const SEEDS: Keys = Keys { known: &["min", "max", "decide"], later: &[] };
-const SAVINGS: Keys = Keys { known: &["baseline", "margin", "confidence"], later: &[] };
-const BASELINE: Keys = Keys { known: &["schedule", "budget"], later: &[] };
-const PRICING: Keys = Keys { known: &["usd_per_hour", "sku", "provisioning", "prices"], later: &[] };
+const PROVISIONING: [(&str, Provisioning); 3] = [
+    ("on_demand", Provisioning::OnDemand),
+    ("spot", Provisioning::Spot),
+    ("reserved", Provisioning::Reserved),
+];
+
+pub(super) const COUNT: Kind = Any(&[Whole(1, MAX_SEEDS), Map(&SEEDS)]);
+static SEEDS: Keys = Keys::of(&[
+    key("min", Whole(2, MAX_SEEDS), "As many in any case").needed("3"),
+    key("max", Whole(2, MAX_SEEDS), "At most so many").needed("10"),
+    key("decide", Choice(&["savings"]), "What decides: seeds are added where that comparison is open")
+        .needed("savings"),
+]);
+pub(super) static SAVINGS: Keys = Keys::of(&[
+    key("baseline", Map(&BASELINE), "What is to be replaced").or("{}"),
+    key("margin", Any(&[ABOVE_0, Form(&MARGIN)]), "How much worse is still as good"),
+    key("confidence", Any(&[Number(Beyond(0.5), Beyond(1.0)), Form(&SHARE)]), "How sure the answer is to be")
+        .or("95%"),
+]);
+static BASELINE: Keys = Keys::of(&[
+    key("schedule", Text, "As results print it, such as `uba(phi=1)`; cosine unless told"),
+    key("budget", Any(&[Form(&BUDGET), Text]), "One of `budgets`; the largest unless told"),
+]);
+pub(super) static PRICING: Keys = Keys::of(&[
+    key("usd_per_hour", USD, "Dollars per hour of the machine"),
+    key("sku", Text, "An offer that `sweep prices` lists, such as `aws:g6.xlarge`"),
+    key("provisioning", Choice(&words(PROVISIONING)), "How it is rented").or("on_demand"),
+    key("prices", Text, "A CSV file of prices of your own, which goes first"),
+])
+.exactly_one(&["usd_per_hour", "sku"]);
 
 /// How often each setting is trained: seeds 0 to `max` − 1. Where `min` is less, results decide beyond it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,10 +91,10 @@ pub(super) fn seeds(at: &Cursor<'_>) -> Result<Seeds, Fault> {
     }
     let map = at.map(&SEEDS)?;
     // An interval needs two.
-    let min = scalar::whole(&map.required("min", "3")?, 2..=MAX_SEEDS)?;
-    let max_at = map.required("max", "10")?;
+    let min = scalar::whole(&map.required("min")?, 2..=MAX_SEEDS)?;
+    let max_at = map.required("max")?;
     let max = scalar::whole(&max_at, 2..=MAX_SEEDS)?;
-    map.required("decide", "savings")?.choice(&[("savings", ())], &[])?;
+    map.required("decide")?.choice(&[("savings", ())], &[])?;
     if max <= min {
         return Err(max_at
             .expected(&format!("more than `min`, which is {min}"))
@@ -167,16 +195,8 @@ pub(super) fn pricing(at: &Cursor<'_>, folder: &Path) -> Result<Pricing, Fault> 
         (Some(at), None, None) => Ok(Pricing::UsdPerHour(usd(&at)?)),
         (None, Some(sku), _) => Ok(Pricing::Offer {
             sku: sku.text()?.trim().to_owned(),
-            provisioning: map.or("provisioning", Provisioning::OnDemand, |at| {
-                at.choice(
-                    &[
-                        ("on_demand", Provisioning::OnDemand),
-                        ("spot", Provisioning::Spot),
-                        ("reserved", Provisioning::Reserved),
-                    ],
-                    &[],
-                )
-            })?,
+            provisioning: map
+                .or("provisioning", Provisioning::OnDemand, |at| at.choice(&PROVISIONING, &[]))?,
             prices: map.or("prices", None, |at| scalar::path(at, folder).map(Some))?,
         }),
         (None, None, _) => Err(map

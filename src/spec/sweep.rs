@@ -4,60 +4,98 @@ use std::path::Path;
 
 use super::{
     MAX_TRIALS,
-    budgets::{budgets, can_be_had},
-    checkpoint::checkpoint,
-    cursor::{Cursor, Keys, Map},
+    budgets::{MAX_BUDGETS, budgets, can_be_had},
+    checkpoint::{CHECKPOINT, checkpoint},
+    cursor::{Cursor, Map},
     data,
     error::{Fault, printable},
+    form::{BUDGET, SPAN, SWEEP_NAME},
+    keys::{Keys, Kind::*, key},
     machine::{self, Resources, Retry},
-    metric,
-    model::model,
-    optimizer, parameters, program,
+    metric, model, optimizer, parameters, program,
     savings::{self, Question, Seeds},
     scalar,
-    schedules::{Listed, schedules},
+    schedules::{Listed, MAX_SCHEDULES, SCHEDULE, schedules},
     training,
     types::{Budget, Checkpoint, ModelWork, Parameters, ProgramWork, Spec, Training, Word, Work},
     yaml::Node,
 };
 
-const TOP: Keys = Keys {
-    known: &[
-        "version",
-        "name",
-        "description",
-        "method",
-        "model",
-        "data",
-        "program",
-        "command",
-        "env",
-        "inputs",
-        "training",
-        "budgets",
+/// Keys of every sweep.
+pub(super) static TOP: Keys = Keys::of(&[
+    key("version", Whole(1, 1), "The version of the spec format").or("1"),
+    key("name", Form(&SWEEP_NAME), "The sweep's name; this file's unless told"),
+    key("description", Text, "What the sweep is to find out"),
+    key("method", Choice(&["grid"]), "Every combination is tried").or("grid"),
+    key(
         "schedules",
-        "parameters",
-        "seeds",
-        "savings",
-        "metric",
-        "resources",
-        "retry",
-        "checkpoint",
-        "limits",
-        "run_cap",
-        "pricing",
-        "priority",
-    ],
-    later: &["early_terminate", "<<"],
-};
-/// Keys of a model that a program's sweep has not.
-const OF_MODELS: [&str; 3] = ["model", "data", "checkpoint"];
+        Each(MAX_SCHEDULES, &SCHEDULE),
+        "How the learning rate moves; lists inside are tried one by one",
+    )
+    .needed("[cosine, linear]"),
+    key("seeds", savings::COUNT, "How often each setting is trained; with `min` and `max` results decide")
+        .or("1"),
+    key("savings", Map(&savings::SAVINGS), "What is to be compared with what, and how sure").or("{}"),
+    key("resources", Map(&machine::RESOURCES), "What trials may use").or("{}"),
+    key("retry", Map(&machine::RETRY), "How often a trial is tried again after a failure that may pass")
+        .or("{}"),
+    key("limits", Map(&machine::LIMITS), "When the sweep ends before all of its trials have").or("{}"),
+    key("run_cap", machine::TRIALS, "Trials that are started: `limits.trials` as W&B spells it"),
+    key("pricing", Map(&savings::PRICING), "What the machine costs"),
+    key("priority", Whole(-100, 100), "Sweeps with a larger one go first").or("0"),
+])
+.later(&["early_terminate", "<<"]);
+/// Keys of a sweep that trains a model.
+pub(super) static MODEL: Keys = Keys::of(&[
+    key("model", Map(&model::MODEL), "What is trained")
+        .needed("{onnx: models/resnet8.onnx, loss: cross_entropy}"),
+    key("data", Map(&data::DATA), "What it is trained and judged on")
+        .needed("{train: {images: …, labels: …}}"),
+    key("training", Map(&training::OF_MODEL), "How it is trained, and how long")
+        .needed("{batch_size: 128, …}"),
+    key(
+        "budgets",
+        Each(MAX_BUDGETS, &Form(&BUDGET)),
+        "How much training is tried; each is a training of its own",
+    )
+    .or("100%"),
+    key("parameters", Map(&parameters::OF_MODEL), "Peaks of the learning rate, and other values to try")
+        .needed("{learning_rate: 0.1}"),
+    key("metric", Any(&[metric::METRIC, Map(&metric::OF_MODEL)]), "What trials are judged by"),
+    key("checkpoint", Map(&CHECKPOINT), "What trials leave on disk").or("{}"),
+]);
+/// Keys of a sweep that runs a program.
+pub(super) static PROGRAM: Keys = Keys::of(&[
+    key("program", Word, "A training program, run as `python3 PROGRAM --name=value …` in this file's folder"),
+    key(
+        "command",
+        List(1, program::MAX_WORDS, &Word),
+        "How it is run, word by word, such as `${program}` and `${args}`",
+    ),
+    key("env", Names(&program::VARIABLES), "Variables for its environment").or("{}"),
+    key(
+        "inputs",
+        Any(&[Text, List(0, program::MAX_INPUTS, &Text)]),
+        "Files and folders whose content decides results",
+    ),
+    key("training", Map(&training::OF_PROGRAM), "How long it trains").needed("{full_budget: 3000 steps}"),
+    key(
+        "budgets",
+        Each(MAX_BUDGETS, &Form(&SPAN)),
+        "How much training is tried; each is a training of its own",
+    )
+    .or("100%"),
+    key("parameters", Names(&parameters::OF_PROGRAM), "Peaks of the learning rate, and other values to try")
+        .needed("{learning_rate: 0.1}"),
+    key("metric", Map(&metric::OF_PROGRAM), "What trials are judged by")
+        .needed("{name: test/accuracy, goal: maximize}"),
+]);
 /// What a worker is told to run, in bytes.
 const MAX_JOB: usize = sweep_wire::MAX_LINE / 4 * 3;
 
 /// The document as a spec; see [`super::parse`].
 pub(super) fn read(root: &Node, file: &Path) -> Result<Spec, Fault> {
-    let map = Cursor::root(root).map(&TOP)?;
+    let map = Cursor::root(root).map_of(&[&MODEL, &PROGRAM, &TOP])?;
     let folder = file.parent().unwrap_or(Path::new(""));
     map.or("version", (), version)?;
     map.or("method", (), |at| at.choice(&[("grid", ())], &["random", "bayes"]))?;
@@ -72,7 +110,7 @@ pub(super) fn read(root: &Node, file: &Path) -> Result<Spec, Fault> {
         work,
         training,
         budgets: map.or("budgets", vec![Budget::Share(1.0)], |at| budgets(at, training.full_budget))?,
-        schedules: schedules(&map.required("schedules", "[cosine, linear]")?)?,
+        schedules: schedules(&map.required("schedules")?)?,
         parameters,
         seeds: map.or("seeds", Seeds::fixed(1), savings::seeds)?,
         question: map.or("savings", Question::default(), savings::question)?,
@@ -97,23 +135,23 @@ pub(super) fn read(root: &Node, file: &Path) -> Result<Spec, Fault> {
 }
 
 fn of_model(map: &Map<'_>, folder: &Path) -> Result<(Work, Training, Parameters), Fault> {
-    if let Some((key, at)) = program::KEYS.iter().find_map(|key| Some((key, map.get(key)?))) {
+    if let Some((key, at)) = only(map, &PROGRAM, &MODEL) {
         let fault = at.fault(format!("`{key}` is about a program, and this sweep has none")).at_key();
         return Err(
             fault.hint("leave it out, or write such as `program: train.py` instead of `model` and `data`")
         );
     }
-    let (training, updates) = training::of_model(&map.required("training", "{batch_size: 128, …}")?)?;
-    let model = model(&map.required("model", "{onnx: models/resnet8.onnx, loss: cross_entropy}")?, folder)?;
-    let data = data::data(&map.required("data", "{train: {images: …, labels: …}}")?, folder)?;
+    let (training, updates) = training::of_model(&map.required("training")?)?;
+    let model = model::model(&map.required("model")?, folder)?;
+    let data = data::data(&map.required("data")?, folder)?;
     let metric = map.or("metric", None, |at| metric::of_model(at, &model.loss).map(Some))?;
-    let parameters = parameters::of_model(&map.required("parameters", "{learning_rate: 0.1}")?)?;
+    let parameters = parameters::of_model(&map.required("parameters")?)?;
     Ok((Work::Model(Box::new(ModelWork { model, data, updates, metric })), training, parameters))
 }
 
 /// `key` is the one that says that this is about a program.
 fn of_program(map: &Map<'_>, key: &str, folder: &Path) -> Result<(Work, Training, Parameters), Fault> {
-    if let Some((other, at)) = OF_MODELS.iter().find_map(|key| Some((*key, map.get(key)?))) {
+    if let Some((other, at)) = only(map, &MODEL, &PROGRAM) {
         let fault = match other {
             "checkpoint" => at
                 .fault("a program writes checkpoints of its own")
@@ -124,10 +162,16 @@ fn of_program(map: &Map<'_>, key: &str, folder: &Path) -> Result<(Work, Training
         };
         return Err(fault.at_key());
     }
-    let training = training::of_program(&map.required("training", "{full_budget: 3000 steps}")?)?;
+    let training = training::of_program(&map.required("training")?)?;
     let program = program::program(map, folder)?;
-    let parameters = parameters::of_program(&map.required("parameters", "{learning_rate: 0.1}")?)?;
+    let parameters = parameters::of_program(&map.required("parameters")?)?;
     Ok((Work::Program(program), training, parameters))
+}
+
+/// A key that is there and in the one table alone.
+fn only<'a>(map: &Map<'a>, table: &Keys, other: &Keys) -> Option<(&'static str, Cursor<'a>)> {
+    let keys = table.known.iter().filter(|key| !other.has(key.name));
+    keys.map(|key| key.name).find_map(|key| Some((key, map.get(key)?)))
 }
 
 fn version(at: &Cursor<'_>) -> Result<(), Fault> {

@@ -15,6 +15,7 @@ mod kinds;
 mod machine;
 mod program;
 mod schedules;
+mod schema;
 
 /// The shortest spec there is; cases change one line of it or add one.
 const BASE: &str = "\
@@ -69,8 +70,11 @@ fn at(milestones: &[f64]) -> Drops {
     Drops::At(milestones.iter().copied().map(Span::Share).collect())
 }
 
+/// What is read, the schema has to accept.
 fn read(text: &str) -> Result<Spec, SpecError> {
-    parse(text, Path::new("s.yaml"))
+    let spec = parse(text, Path::new("s.yaml"));
+    assert!(spec.is_err() || schema::accepts(text), "{:?}: {text}", schema::flaws(text));
+    spec
 }
 
 /// What a spec says of its model.
@@ -100,9 +104,9 @@ fn changed(base: &str, line: &str) -> String {
 }
 
 /// Cases are apart by blank lines: a line for [`with`], after `program:` one for [`PROGRAM`] instead, or after `whole:`
-/// a whole spec, then what is said about it, each line after an arrow.
-fn check(cases: &str) {
-    for case in cases.split("\n\n") {
+/// a whole spec, then what is said about it, each line after an arrow. Of each, the spec and what is said.
+fn cases(cases: &str) -> impl Iterator<Item = (String, String)> {
+    cases.split("\n\n").map(|case| {
         let (said, given): (Vec<&str>, Vec<&str>) = case.lines().partition(|line| line.starts_with("=> "));
         let given = given.join("\n");
         let text = match given.split_once(":\n") {
@@ -110,10 +114,15 @@ fn check(cases: &str) {
             Some(("program", line)) => changed(PROGRAM, line),
             _ => with(&given),
         };
-        let said = said.join("\n").replace("\n=> hint", "\n\nhint").replace("=> ", "s.yaml:");
+        (text, said.join("\n").replace("\n=> hint", "\n\nhint").replace("=> ", "s.yaml:"))
+    })
+}
+
+fn check(text: &str) {
+    for (text, said) in cases(text) {
         match read(&text) {
-            Ok(_) => panic!("accepted: {given}"),
-            Err(error) => assert_eq!(error.to_string(), said, "{given}"),
+            Ok(_) => panic!("accepted: {text}"),
+            Err(error) => assert_eq!(error.to_string(), said, "{text}"),
         }
     }
 }
@@ -250,6 +259,7 @@ fn the_shipped_specs_are_read() {
         (include_str!("../../sweeps/fashion-mnist.yaml"), (5, 4, 5)),
         (include_str!("../../sweeps/gpt.yaml"), (5, 3, 5)),
         (include_str!("../../sweeps/phi.yaml"), (4, 13, 5)),
+        (include_str!("../../sweeps/program.yaml"), (2, 2, 2)),
         (include_str!("../../sweeps/quickstart.yaml"), (3, 4, 3)),
         (include_str!("../../sweeps/resnet.yaml"), (3, 4, 3)),
         (include_str!("../../sweeps/vit.yaml"), (3, 3, 2)),

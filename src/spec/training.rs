@@ -3,32 +3,43 @@
 use crate::schedule::Warmup;
 
 use super::{
-    cursor::{Cursor, Keys, Map},
+    cursor::{Cursor, Map},
     error::Fault,
-    optimizer::optimizer,
+    form::{LENGTH, PART, STEPS},
+    keys::{ABOVE_0, ABOVE_0_BELOW_1, FROM_0, Key, Keys, Kind::*, key},
+    optimizer::{OPTIMIZERS, optimizer},
     scalar::{self, Part},
     schedules,
     types::{Interval, Length, Training, Updates},
     yaml::Node,
 };
 
-const TRAINING: Keys = Keys {
-    known: &[
-        "batch_size",
-        "accumulate",
-        "full_budget",
-        "optimizer",
-        "clip_norm",
-        "ema",
-        "warmup",
-        "eta_min",
-        "log_every",
-        "evaluate",
-    ],
-    later: &["precision"],
-};
+pub(super) static OF_MODEL: Keys = Keys::of(&[
+    key("batch_size", Whole(1, MAX_BATCH), "Samples per pass through the model").needed("128"),
+    key("accumulate", Whole(1, MAX_ACCUMULATE), "Passes per step").or("1"),
+    key("full_budget", Form(&LENGTH), "What a budget of 100% means").needed("8 epochs"),
+    key("optimizer", Named(&OPTIMIZERS, &[]), "How gradients become updates")
+        .needed("{sgd: {momentum: 0.9}}"),
+    key("clip_norm", ABOVE_0, "The largest norm of a step's gradient"),
+    key("ema", ABOVE_0_BELOW_1, "Decay of a moving average of the weights, which is evaluated instead"),
+    WARMUP,
+    ETA_MIN,
+    key("log_every", Form(&PART), "How often the training loss is kept").or("1%"),
+    key("evaluate", Any(&[Choice(&["end"]), Form(&PART)]), "How often is evaluated; always at the end")
+        .or("10%"),
+])
+.later(&["precision"]);
 
-const PROGRAM: Keys = Keys { known: &["full_budget", "warmup", "eta_min"], later: &[] };
+pub(super) static OF_PROGRAM: Keys = Keys::of(&[
+    key("full_budget", Form(&STEPS), "What a budget of 100% means").needed("3000 steps"),
+    WARMUP,
+    ETA_MIN,
+]);
+
+const WARMUP: Key =
+    key("warmup", schedules::WARMUP, "The share of each trial's budget in which the rate climbs to its peak")
+        .or("0%");
+const ETA_MIN: Key = key("eta_min", FROM_0, "The rate below which schedules do not go").or("0");
 
 pub(super) const EPOCHS: &str =
     "only a model and its data tell how long an epoch is: write such as `3000 steps`";
@@ -41,13 +52,13 @@ const MAX_ACCUMULATE: u64 = 4096;
 
 /// How long a model trains, and how.
 pub(super) fn of_model(at: &Cursor<'_>) -> Result<(Training, Updates), Fault> {
-    let map = at.map(&TRAINING)?;
+    let map = at.map(&OF_MODEL)?;
     // As a worker computes with it: in 32 bits.
     let is_ema = |value: f64| value as f32 > 0.0 && (value as f32) < 1.0;
-    let (optimizer, no_decay) = optimizer(&map.required("optimizer", "{sgd: {momentum: 0.9}}")?)?;
-    let batch_size = scalar::whole(&map.required("batch_size", "128")?, 1..=MAX_BATCH)?;
+    let (optimizer, no_decay) = optimizer(&map.required("optimizer")?)?;
+    let batch_size = scalar::whole(&map.required("batch_size")?, 1..=MAX_BATCH)?;
     let accumulate = map.or("accumulate", 1, |at| scalar::whole(at, 1..=MAX_ACCUMULATE))? as u32;
-    let training = around(&map, scalar::length(&map.required("full_budget", "8 epochs")?)?)?;
+    let training = around(&map, scalar::length(&map.required("full_budget")?)?)?;
     let updates = Updates {
         batch_size,
         accumulate,
@@ -70,14 +81,14 @@ pub(super) fn of_model(at: &Cursor<'_>) -> Result<(Training, Updates), Fault> {
 /// How long a program trains; how, it decides itself.
 pub(super) fn of_program(at: &Cursor<'_>) -> Result<Training, Fault> {
     for (key, under) in at.entries().into_iter().flatten() {
-        if TRAINING.known.contains(&key) && !PROGRAM.known.contains(&key) {
+        if OF_MODEL.has(key) && !OF_PROGRAM.has(key) {
             let fault = under.fault(format!("a program decides {} itself", under.label())).at_key();
             return Err(fault
                 .hint("leave it out; what a program is to be told is a parameter or a word of `command`"));
         }
     }
-    let map = at.map(&PROGRAM)?;
-    let full = map.required("full_budget", "3000 steps")?;
+    let map = at.map(&OF_PROGRAM)?;
+    let full = map.required("full_budget")?;
     match scalar::length(&full)? {
         length @ Length::Steps(_) => around(&map, length),
         Length::Epochs(_) => Err(full.expected("a number of steps").hint(EPOCHS)),

@@ -305,7 +305,7 @@ impl Metric {
 
     /// As specs and workers spell it.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Accuracy => "accuracy",
             Self::Top5Accuracy => "top5_accuracy",

@@ -26,7 +26,7 @@ fn pictures(place: &Place) {
     }
 }
 
-fn bmp(pixels: &[u8]) -> Vec<u8> {
+pub(super) fn bmp(pixels: &[u8]) -> Vec<u8> {
     let mut bytes = b"BM".to_vec();
     let word = |value: u32| value.to_le_bytes();
     let (start, size) = (14 + 40 + 1024, 64);

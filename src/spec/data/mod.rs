@@ -7,42 +7,69 @@ mod source;
 use sweep_wire::{Augment, Data, Drift, LabelNoise, Normalize, Validation};
 
 use super::{
-    cursor::{Cursor, Keys},
+    cursor::Cursor,
     error::Fault,
+    form::{EPOCHS, MEMORY, SHARE},
+    keys::{ABOVE_0, ABOVE_0_TO_1, ANY_NUMBER, Bound::*, Keys, Kind, Kind::*, Name, bare, key, with},
     scalar,
     types::Length,
     units,
     yaml::Node,
 };
-use source::source;
+use source::{SOURCE, source};
 
-const DATA: Keys = Keys {
-    known: &[
-        "train",
+pub(super) static DATA: Keys = Keys::of(&[
+    key("train", SOURCE, "The samples to train on").needed("{images: …, labels: …}"),
+    key(
         "validation",
-        "test",
-        "normalize",
+        Any(&[Form(&SHARE), SOURCE]),
+        "What peak rates are chosen on: a share of `train`, or files",
+    ),
+    key("test", SOURCE, "What trials are judged on"),
+    key("normalize", Map(&NORMALIZE), "(x − mean) / std per channel, after 8-bit values were divided by 255"),
+    key(
         "augment",
-        "label_noise",
-        "drift",
-        "shuffle",
-        "split_seed",
-        "memory",
-    ],
-    later: &[],
-};
-const NOISE: Keys = Keys { known: &["share", "seed"], later: &[] };
-const DRIFT: Keys = Keys { known: &["strength", "period"], later: &[] };
-const CUTOUT: Keys = Keys { known: &["size"], later: &[] };
-const MIXUP: Keys = Keys { known: &["alpha"], later: &[] };
-const NORMALIZE: Keys = Keys { known: &["mean", "std"], later: &[] };
-const CROP: Keys = Keys { known: &["padding"], later: &[] };
+        Each(usize::MAX, &Named(&AUGMENT, &[])),
+        "What is done to training samples, in this order",
+    ),
+    key("label_noise", Any(&[Form(&SHARE), Map(&NOISE)]), "The share of training samples with another class"),
+    key("drift", Map(&DRIFT), "Class proportions that move from epoch to epoch"),
+    key("shuffle", Boolean, "Whether each epoch has an order of its own").or("true"),
+    key("split_seed", SEED, "Decides which training samples become the validation set").or("0"),
+    key("memory", Form(&MEMORY), "What a worker holds of the samples; the rest stays on disk").or("1 GiB"),
+]);
+static NOISE: Keys = Keys::of(&[
+    key("share", Form(&SHARE), "Of the training samples").needed("20%"),
+    key("seed", SEED, "Decides which samples, and which classes they get").or("0"),
+]);
+static DRIFT: Keys = Keys::of(&[
+    key("strength", ABOVE_0_TO_1, "How far weights move from 1").needed("0.5"),
+    key("period", Form(&EPOCHS), "How long until proportions are the same again").needed("4 epochs"),
+]);
+static NORMALIZE: Keys = Keys::of(&[
+    key("mean", Each(MAX_CHANNELS, &ANY_NUMBER), "One value per channel").needed("[0.2860]"),
+    key("std", Each(MAX_CHANNELS, &ABOVE_0), "One value per channel").needed("[0.3530]"),
+]);
+static CROP: Keys = Keys::of(&[key("padding", PIXELS, "Zeros on each side, in pixels").needed("2")]);
+static CUTOUT: Keys = Keys::of(&[key("size", PIXELS, "The side of the square, in pixels").needed("8")]);
+static MIXUP: Keys =
+    Keys::of(&[key("alpha", Number(At(1e-3), At(1e3)), "Shares are drawn from Beta(α, α)").needed("0.2")]);
+
+static AUGMENT: [Name; 5] = [
+    with("random_crop", "Pad with zeros, and crop back at a random place", &CROP),
+    bare("horizontal_flip", "Mirror left and right, half of the time"),
+    bare("vertical_flip", "Mirror up and down, half of the time"),
+    with("cutout", "Set a square at a random place to 0", &CUTOUT),
+    with("mixup", "Blend each sample and its target with another one's", &MIXUP),
+];
+const SEED: Kind = Whole(0, u64::MAX);
+const PIXELS: Kind = Whole(1, 1024);
 
 /// Channels of an image that a spec may name values for.
 const MAX_CHANNELS: usize = 1024;
 
 /// Bytes of samples in memory unless told.
-const MEMORY: u64 = 1 << 30;
+const MEMORY_BYTES: u64 = 1 << 30;
 
 /// `folder` is where relative paths start.
 pub(super) fn data(at: &Cursor<'_>, folder: &Path) -> Result<Data, Fault> {
@@ -51,16 +78,16 @@ pub(super) fn data(at: &Cursor<'_>, folder: &Path) -> Result<Data, Fault> {
         map.or("augment", Vec::new(), |at| at.items()?.iter().map(augment).collect::<Result<Vec<_>, _>>())?;
     let blends = augment.iter().filter(|augment| matches!(augment, Augment::Mixup { .. })).count();
     if blends > 1 {
-        return Err(map.required("augment", "[]")?.fault("`mixup` is given twice"));
+        return Err(map.required("augment")?.fault("`mixup` is given twice"));
     }
     let drift = map.or("drift", None, |at| drift(at).map(Some))?;
     let shuffle = map.or("shuffle", true, Cursor::boolean)?;
     if drift.is_some() && !shuffle {
-        let at = map.required("drift", "{}")?;
+        let at = map.required("drift")?;
         return Err(at.fault("`drift` draws samples at random, and `shuffle` is off").at_key());
     }
     Ok(Data {
-        train: source(&map.required("train", "{images: …, labels: …}")?, folder)?,
+        train: source(&map.required("train")?, folder)?,
         validation: map.or("validation", None, |at| validation(at, folder).map(Some))?,
         test: map.or("test", None, |at| source(at, folder).map(Some))?,
         normalize: map.or("normalize", None, |at| normalize(at).map(Some))?,
@@ -69,7 +96,7 @@ pub(super) fn data(at: &Cursor<'_>, folder: &Path) -> Result<Data, Fault> {
         drift,
         shuffle,
         split_seed: map.or("split_seed", 0, |at| scalar::whole(at, 0..=u64::MAX))?,
-        memory: map.or("memory", MEMORY, units::memory)?,
+        memory: map.or("memory", MEMORY_BYTES, units::memory)?,
     })
 }
 
@@ -93,15 +120,15 @@ fn label_noise(at: &Cursor<'_>) -> Result<LabelNoise, Fault> {
     }
     let map = at.map(&NOISE)?;
     Ok(LabelNoise {
-        share: share(&map.required("share", "20%")?)?,
+        share: share(&map.required("share")?)?,
         seed: map.or("seed", 0, |at| scalar::whole(at, 0..=u64::MAX))?,
     })
 }
 
 fn drift(at: &Cursor<'_>) -> Result<Drift, Fault> {
     let map = at.map(&DRIFT)?;
-    let strength = map.required("strength", "0.5")?;
-    let period = map.required("period", "4 epochs")?;
+    let strength = map.required("strength")?;
+    let period = map.required("period")?;
     Ok(Drift {
         strength: scalar::number(&strength, "a number above 0 and at most 1", |value| {
             value > 0.0 && value <= 1.0
@@ -119,9 +146,9 @@ fn drift(at: &Cursor<'_>) -> Result<Drift, Fault> {
 
 fn normalize(at: &Cursor<'_>) -> Result<Normalize, Fault> {
     let map = at.map(&NORMALIZE)?;
-    let mean_at = map.required("mean", "[0.2860]")?;
+    let mean_at = map.required("mean")?;
     let mean = channels(&mean_at, "a number", |_| true)?;
-    let std_at = map.required("std", "[0.3530]")?;
+    let std_at = map.required("std")?;
     let std = channels(&std_at, "a number above 0", |value| value > 0.0)?;
     if mean.len() != std.len() {
         let message = format!(
@@ -150,28 +177,17 @@ fn channels(at: &Cursor<'_>, what: &str, ok: impl Fn(f32) -> bool) -> Result<Vec
 }
 
 fn augment(at: &Cursor<'_>) -> Result<Augment, Fault> {
-    let names = ["random_crop", "horizontal_flip", "vertical_flip", "cutout", "mixup"];
-    let needs = |name: &str, what: &str, value: &str| {
-        at.fault(format!("`{name}` needs `{what}`")).hint(format!("such as `{name}: {{{what}: {value}}}`"))
-    };
-    match at.named(&names, &[])? {
-        ("random_crop", Some(under)) => {
-            let padding = under.map(&CROP)?.required("padding", "2")?;
-            Ok(Augment::RandomCrop { padding: scalar::whole(&padding, 1..=1024)? as u32 })
-        }
-        ("random_crop", None) => Err(needs("random_crop", "padding", "2")),
-        ("cutout", Some(under)) => {
-            let size = under.map(&CUTOUT)?.required("size", "8")?;
-            Ok(Augment::Cutout { size: scalar::whole(&size, 1..=1024)? as u32 })
-        }
-        ("cutout", None) => Err(needs("cutout", "size", "8")),
-        ("mixup", Some(under)) => {
-            let alpha = under.map(&MIXUP)?.required("alpha", "0.2")?;
+    let (name, map) = at.options(&AUGMENT, &[])?;
+    let pixels = |key: &str| Ok::<_, Fault>(scalar::whole(&map.required(key)?, 1..=1024)? as u32);
+    Ok(match name {
+        "random_crop" => Augment::RandomCrop { padding: pixels("padding")? },
+        "cutout" => Augment::Cutout { size: pixels("size")? },
+        "mixup" => {
             let ok = |value: f64| (1e-3..=1e3).contains(&value);
-            Ok(Augment::Mixup { alpha: scalar::number(&alpha, "a number from 0.001 to 1000", ok)? })
+            let alpha = scalar::number(&map.required("alpha")?, "a number from 0.001 to 1000", ok)?;
+            Augment::Mixup { alpha }
         }
-        ("mixup", None) => Err(needs("mixup", "alpha", "0.2")),
-        ("vertical_flip", under) => Cursor::bare("vertical_flip", under, Augment::VerticalFlip),
-        (name, under) => Cursor::bare(name, under, Augment::HorizontalFlip),
-    }
+        "vertical_flip" => Augment::VerticalFlip,
+        _ => Augment::HorizontalFlip,
+    })
 }

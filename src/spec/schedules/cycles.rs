@@ -7,22 +7,21 @@ use crate::schedule::{
 };
 
 use super::{
-    super::{
-        MAX_STEPS,
-        cursor::{Cursor, Keys},
-        error::Fault,
-        scalar,
-        yaml::Node,
-    },
-    Expanded, Family, cross, fraction, keys, schedules_of, span,
+    super::{MAX_STEPS, cursor::Cursor, error::Fault, scalar, yaml::Node},
+    Expanded, Family, cross, fraction, schedules_of, span,
 };
 
 /// Periods that may fill a budget.
-const MAX_CYCLES: u64 = 1000;
+pub(super) const MAX_CYCLES: u64 = 1000;
+
+const EXP_RANGE: Mode = Mode::ExpRange { gamma: 1.0 };
+pub(super) const MODES: [(&str, Mode); 3] =
+    [("triangular", Mode::Triangular), ("triangular2", Mode::Triangular2), ("exp_range", EXP_RANGE)];
+pub(super) const ANNEALS: [(&str, Anneal); 2] = [("cosine", Anneal::Cosine), ("linear", Anneal::Linear)];
 
 impl<'a> Family<'_, 'a> {
     pub(super) fn sgdr(&self) -> Expanded<'a> {
-        let map = self.parameters(keys!("period", "cycles", "t_mult"))?;
+        let map = self.parameters()?;
         let spans = self.values(&map, "period", |at| Ok(Period::First(span(at)?)))?;
         let cycles =
             self.values(&map, "cycles", |at| Ok(Period::Cycles(scalar::whole(at, 1..=MAX_CYCLES)?)))?;
@@ -55,13 +54,10 @@ impl<'a> Family<'_, 'a> {
     }
 
     pub(super) fn cyclical(&self) -> Expanded<'a> {
-        let map = self.parameters(keys!("mode", "base", "up", "down", "gamma"))?;
+        let map = self.parameters()?;
         let quarter = Span::Share(0.25);
         let start = Cyclical { mode: Mode::Triangular, base: 0.1, up: quarter, down: quarter };
-        let exp_range = Mode::ExpRange { gamma: 1.0 };
-        let modes =
-            [("triangular", Mode::Triangular), ("triangular2", Mode::Triangular2), ("exp_range", exp_range)];
-        let modes = self.values(&map, "mode", |at| at.choice(&modes, &[]))?;
+        let modes = self.values(&map, "mode", |at| at.choice(&MODES, &[]))?;
         let base = |at: &Cursor<'_>| {
             scalar::number(at, "a factor of the peak from 0 and below 1", |base| (0.0..1.0).contains(&base))
         };
@@ -70,7 +66,7 @@ impl<'a> Family<'_, 'a> {
         all = cross(all, &self.values(&map, "up", span)?, |own, up| (own.up, own.down) = (*up, *up));
         all = cross(all, &self.values(&map, "down", span)?, |own, down| own.down = *down);
         let gammas = self.values(&map, "gamma", fraction)?;
-        let ranges = all.iter().filter(|(own, _)| own.mode == exp_range).count();
+        let ranges = all.iter().filter(|(own, _)| own.mode == EXP_RANGE).count();
         match gammas.first() {
             None if ranges > 0 => {
                 return Err(self.needs("`gamma` for `mode: exp_range`", "mode: exp_range, gamma: 0.999"));
@@ -85,19 +81,18 @@ impl<'a> Family<'_, 'a> {
     }
 
     pub(super) fn one_cycle(&self) -> Expanded<'a> {
-        let map = self.parameters(keys!("up", "start", "end", "anneal", "three_phase", "momentum"))?;
+        let map = self.parameters()?;
         let up = |at: &Cursor<'_>| {
             scalar::share(at, "a share of the budget above 0% and below 100%", |up| up > 0.0 && up < 1.0)
         };
         let times = |at: &Cursor<'_>| {
             scalar::number(at, "a number from 1 to 1e12", |times| (1.0..=1e12).contains(&times))
         };
-        let curves = [("cosine", Anneal::Cosine), ("linear", Anneal::Linear)];
         let mut all = self.start(OneCycle::default());
         all = cross(all, &self.values(&map, "up", up)?, |own, up| own.up = *up);
         all = cross(all, &self.values(&map, "start", times)?, |own, start| own.start = *start);
         all = cross(all, &self.values(&map, "end", times)?, |own, end| own.end = *end);
-        let anneals = self.values(&map, "anneal", |at| at.choice(&curves, &[]))?;
+        let anneals = self.values(&map, "anneal", |at| at.choice(&ANNEALS, &[]))?;
         all = cross(all, &anneals, |own, anneal| own.anneal = *anneal);
         let phases = self.values(&map, "three_phase", Cursor::boolean)?;
         all = cross(all, &phases, |own, three| own.three_phase = *three);

@@ -3,17 +3,14 @@
 use crate::schedule::{Decay, Drops, Schedule, Span, Tail};
 
 use super::{
-    super::{
-        cursor::{Cursor, Keys},
-        error::Fault,
-        scalar,
-        yaml::Node,
-    },
-    Expanded, Family, bounded, cross, fraction, keys, schedules_of, span,
+    super::{cursor::Cursor, error::Fault, keys::choices, scalar, yaml::Node},
+    Expanded, Family, bounded, cross, fraction, schedules_of, span,
 };
 
 /// What φ and β may be; beyond this the curve is a corner and its name a row of zeros.
 const SHAPE: &str = "a number above 0, from 1e-6 to 1e6";
+
+pub(super) const TAILS: [(&str, Tail); Tail::ALL.len()] = choices!(Tail);
 
 /// A φ or β.
 pub(super) fn shape(at: &Cursor<'_>) -> Result<f64, Fault> {
@@ -22,10 +19,7 @@ pub(super) fn shape(at: &Cursor<'_>) -> Result<f64, Fault> {
 
 impl<'a> Family<'_, 'a> {
     pub(super) fn step(&self) -> Expanded<'a> {
-        let map = self.parameters(match self.name {
-            "step" => keys!("milestones", "every", "gamma"),
-            _ => keys!("milestones", "gamma"),
-        })?;
+        let map = self.parameters()?;
         let milestones = map.as_ref().and_then(|map| map.get("milestones"));
         let every = self.values(&map, "every", |at| Ok(Drops::Every(span(at)?)))?;
         if let (Some(_), Some((_, at))) = (&milestones, every.first()) {
@@ -47,7 +41,7 @@ impl<'a> Family<'_, 'a> {
     }
 
     pub(super) fn exponential(&self) -> Expanded<'a> {
-        let map = self.parameters(keys!("end_ratio", "gamma"))?;
+        let map = self.parameters()?;
         let ratios = self.values(&map, "end_ratio", fraction)?;
         let gammas = self.values(&map, "gamma", fraction)?;
         match (ratios.is_empty(), gammas.first()) {
@@ -65,7 +59,7 @@ impl<'a> Family<'_, 'a> {
     }
 
     pub(super) fn polynomial(&self) -> Expanded<'a> {
-        let map = self.parameters(keys!("power"))?;
+        let map = self.parameters()?;
         let what = "a number above 0 and at most 1000";
         let read = |at: &Cursor<'_>| scalar::number(at, what, |power| power > 0.0 && power <= 1000.0);
         let powers = self.needed(&map, "power", "power: 2", read)?;
@@ -73,17 +67,16 @@ impl<'a> Family<'_, 'a> {
     }
 
     pub(super) fn rex(&self) -> Expanded<'a> {
-        let map = self.parameters(keys!("beta"))?;
+        let map = self.parameters()?;
         let all = cross(self.start(0.5), &self.values(&map, "beta", shape)?, |own, beta| *own = *beta);
         Ok(schedules_of(all, |beta| Schedule::Rex { beta }))
     }
 
     pub(super) fn wsd(&self) -> Expanded<'a> {
-        let map = self.parameters(keys!("decay", "shape", "end_ratio"))?;
+        let map = self.parameters()?;
         let what = "a share of the budget above 0% and at most 100%";
         let read = |at: &Cursor<'_>| scalar::share(at, what, |share| share > 0.0 && share <= 1.0);
-        let shapes = Tail::ALL.map(|tail| (tail.name(), tail));
-        let tails = self.values(&map, "shape", |at| at.choice(&shapes, &[]))?;
+        let tails = self.values(&map, "shape", |at| at.choice(&TAILS, &[]))?;
         let mut all =
             cross(self.start((0.2, Tail::Linear)), &self.values(&map, "decay", read)?, |(own, _), decay| {
                 *own = *decay
@@ -100,14 +93,14 @@ impl<'a> Family<'_, 'a> {
     }
 
     pub(super) fn inverse_sqrt(&self) -> Expanded<'a> {
-        let map = self.parameters(keys!("timescale"))?;
+        let map = self.parameters()?;
         let all =
             cross(self.start(None), &self.values(&map, "timescale", span)?, |own, span| *own = Some(*span));
         Ok(schedules_of(all, |timescale| Schedule::InverseSqrt { timescale }))
     }
 
     pub(super) fn power(&self) -> Expanded<'a> {
-        let map = self.parameters(keys!("a", "b"))?;
+        let map = self.parameters()?;
         let example = "a: 4, b: -0.5";
         let a =
             self.needed(&map, "a", example, |at| scalar::number(at, scalar::POSITIVE, scalar::is_positive))?;

@@ -3,37 +3,26 @@
 mod cycles;
 mod decays;
 mod own;
+mod tables;
 mod typed;
 mod warmup;
 
 use std::fmt;
 
-use crate::schedule::{FAMILIES, Schedule, Span, Warmup};
+use crate::schedule::{Schedule, Span, Warmup};
 
 use super::{
-    cursor::{Cursor, Keys, Map},
+    cursor::{Cursor, Map},
     error::{Fault, Segment},
+    keys::{Name, Under},
     scalar::{self, Part},
     types::Length,
     yaml::Node,
 };
 
+pub(super) use tables::{MAX_SCHEDULES, SCHEDULE};
 pub use typed::{Misread, typed};
-pub(super) use warmup::warmup;
-
-/// The names of all families.
-const NAMES: [&str; FAMILIES.len()] = {
-    let mut names = [""; FAMILIES.len()];
-    let mut index = 0;
-    while index < names.len() {
-        names[index] = FAMILIES[index].name;
-        index += 1;
-    }
-    names
-};
-
-/// Schedules in one spec, and values in one list of a parameter.
-const MAX_SCHEDULES: usize = 1000;
+pub(super) use warmup::{WARMUP, warmup};
 
 /// A schedule that a spec asks for. `Display` is its name in tables.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,20 +80,15 @@ fn expand<'a>(item: &Cursor<'a>) -> Result<Vec<Placed<'a, Listed>>, Fault> {
 /// An item of the list: its name and the parameters under it.
 struct Family<'s, 'a> {
     item: &'s Cursor<'a>,
-    name: &'a str,
+    name: &'static str,
+    takes: Under,
     under: Option<Cursor<'a>>,
 }
 
-/// The keys of a family, and those that each has.
-macro_rules! keys {
-    ($($key:literal),*) => { &Keys { known: &[$($key,)* "warmup"], later: &[] } };
-}
-use keys;
-
 impl<'s, 'a> Family<'s, 'a> {
     fn of(item: &'s Cursor<'a>) -> Result<Self, Fault> {
-        let (name, under) = item.named(&NAMES, &[])?;
-        Ok(Self { item, name, under })
+        let (&Name { name, under: takes, .. }, under) = item.named(&tables::NAMES, &[])?;
+        Ok(Self { item, name, takes, under })
     }
 
     /// All that the item stands for, behind its warm-up where it has one.
@@ -143,13 +127,14 @@ impl<'s, 'a> Family<'s, 'a> {
     }
 
     fn bare(&self, schedule: Schedule) -> Expanded<'a> {
-        self.parameters(keys!())?;
+        self.parameters()?;
         Ok(vec![(schedule, self.item.clone())])
     }
 
-    fn parameters(&self, keys: &Keys) -> Result<Option<Map<'a>>, Fault> {
-        let Some(under) = &self.under else { return Ok(None) };
-        let example = keys.known[0];
+    /// The family's own.
+    fn parameters(&self) -> Result<Option<Map<'a>>, Fault> {
+        let (Some(under), Under::Keys(keys)) = (&self.under, self.takes) else { return Ok(None) };
+        let example = keys.known[0].name;
         match under.node() {
             Node::Map(_) => under.map(keys).map(Some),
             _ => Err(under

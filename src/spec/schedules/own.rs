@@ -4,18 +4,23 @@ use crate::schedule::{Formula, Interpolation, Part, Robust, Schedule, Warmup, ro
 
 use super::{
     super::{
-        cursor::{Cursor, Keys},
+        cursor::Cursor,
         error::{Fault, printable},
+        keys::choices,
         scalar,
         yaml::Node,
     },
     Expanded, Family, by_share, cross,
     decays::shape,
-    keys, last_key, schedules_of, warmup,
+    last_key, schedules_of,
+    tables::EXPR,
+    warmup,
 };
 
 /// The largest factor of the peak that a point or a part may name.
-const MAX_FACTOR: f64 = 1000.0;
+pub(super) const MAX_FACTOR: f64 = 1000.0;
+
+pub(super) const INTERPOLATIONS: [(&str, Interpolation); Interpolation::ALL.len()] = choices!(Interpolation);
 
 impl<'a> Family<'_, 'a> {
     /// Whether this is UBA whose φ is to be chosen.
@@ -25,7 +30,7 @@ impl<'a> Family<'_, 'a> {
         let Some((_, at)) = phi.filter(|(_, at)| is_auto(at)) else {
             return Ok(None);
         };
-        let map = under.map(keys!("phi", "phases"))?;
+        let Some(map) = self.parameters()? else { return Ok(None) };
         if let Some(phases) = map.get("phases") {
             return Err(phases
                 .fault("`phi: auto` is chosen for one phase")
@@ -37,7 +42,7 @@ impl<'a> Family<'_, 'a> {
     }
 
     pub(super) fn uba(&self) -> Expanded<'a> {
-        let map = self.parameters(keys!("phi", "phases"))?;
+        let map = self.parameters()?;
         let read = |at: &Cursor<'a>| match is_auto(at) {
             true => Err(at
                 .fault("`auto` stands alone: it is one choice for each budget")
@@ -57,7 +62,7 @@ impl<'a> Family<'_, 'a> {
     }
 
     pub(super) fn robust(&self) -> Expanded<'a> {
-        let map = self.parameters(keys!("condition", "noise", "cap", "momentum", "horizon"))?;
+        let map = self.parameters()?;
         let example = "condition: 100, noise: 0.01";
         let read = |what: &'static str, low: f64, high: f64| {
             move |at: &Cursor<'_>| scalar::number(at, what, |value| (low..=high).contains(&value))
@@ -79,12 +84,11 @@ impl<'a> Family<'_, 'a> {
     }
 
     pub(super) fn piecewise(&self) -> Expanded<'a> {
-        let map = self.parameters(keys!("points", "interpolation"))?;
+        let map = self.parameters()?;
         let Some(points) = self.given(&map, "points", points)? else {
             return Err(self.needs("`points`", "points: {0%: 0.1, 10%: 1, 100%: 0}"));
         };
-        let ways = Interpolation::ALL.map(|way| (way.name(), way));
-        let ways = self.values(&map, "interpolation", |at| at.choice(&ways, &[]))?;
+        let ways = self.values(&map, "interpolation", |at| at.choice(&INTERPOLATIONS, &[]))?;
         let all = cross(self.start(Interpolation::Linear), &ways, |own, way| *own = *way);
         Ok(schedules_of(all, |interpolation| Schedule::Piecewise { points: points.clone(), interpolation }))
     }
@@ -95,7 +99,7 @@ impl<'a> Family<'_, 'a> {
             || self.needs("a formula", "formula: \"(1 - z)^2\"").hint("such as `expr: \"(1 - z)^2\"`");
         let under = self.under.as_ref().ok_or_else(needed)?;
         let at = match under.node() {
-            Node::Map(_) => under.map(keys!("formula"))?.get("formula").ok_or_else(needed)?,
+            Node::Map(_) => under.map(&EXPR)?.get("formula").ok_or_else(needed)?,
             _ => under.clone(),
         };
         let read = |item: &Cursor<'a>| {

@@ -59,7 +59,7 @@ fn rates_and_momenta_are_those_of_pytorchs_own_schedulers() {
 }
 
 /// One of each family, and of each way to spell it.
-const ITEMS: &[&str] = &[
+pub(super) const ITEMS: &[&str] = &[
     "{uba: {phi: 0.25}}",
     "{uba: {phi: 1, phases: {50%: 1, 100%: 0.5}}}",
     "linear",

@@ -38,6 +38,8 @@ pub struct Request {
 #[derive(Debug, Clone)]
 pub struct Inspection {
     pub opset: i64,
+    /// The only batch size that the file allows, if it does not allow any.
+    pub batch: Option<usize>,
     pub inputs: Vec<Port>,
     pub output: Port,
     /// Inputs with open extents that had to be assumed.
@@ -134,6 +136,7 @@ pub fn inspect(engine: &Engine, path: &Path, request: &Request) -> Result<Inspec
     let state_bytes = 2 * 4 * state.map(|state| state.shape.iter().product::<usize>() as u64).sum::<u64>();
     Ok(Inspection {
         opset: model.opset(),
+        batch: model.inputs().iter().find_map(|port| *port.dims.first()?),
         inputs: feeds.iter().map(|feed| port(&feed.name, feed.dtype, &feed.shape)).collect(),
         output: port(&model.output().name, DType::F32, &out),
         assumed,

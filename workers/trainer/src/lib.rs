@@ -21,7 +21,9 @@ pub mod runtime;
 mod trainer;
 mod worker;
 
-pub use data::{ArrayInspection, DataInspection, SetInspection, inspect_data};
+pub use data::{
+    ArrayInspection, DataInspection, Recognised, SetInspection, fits_input, inspect_data, recognise,
+};
 pub use engine::{Engine, EngineError, Graph};
 pub use fault::Fault;
 pub use inspect::{Inspection, Operator, Port, Request, Tensor, inspect};

@@ -64,6 +64,11 @@ pub(crate) fn read(
     Ok((count, part(&[3, 32, 32], labels.bytes, &bytes), found))
 }
 
+/// Whether a file has as many bytes as whole images with so many bytes of labels.
+pub(crate) fn has_records(path: &Path, labels: u64) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.len() > 0 && file.len() % (labels + PIXELS) == 0)
+}
+
 fn joined(paths: &[PathBuf], memory: &mut Memory) -> Result<Bytes, (PathBuf, String)> {
     let mut spool = memory.spool();
     for path in paths {

@@ -78,6 +78,25 @@ pub(crate) fn read(csv: &Csv, classes: Option<&[String]>, memory: &mut Memory) -
     })
 }
 
+/// The names of a table's columns, and whether the first row has numbers in them; nothing if it cannot be read.
+pub(crate) fn columns(path: &Path) -> Option<Vec<(String, bool)>> {
+    let mut reader = reader(path).ok()?;
+    let mut rows = [ByteRecord::new(), ByteRecord::new()];
+    for row in &mut rows {
+        reader.read_byte_record(row).ok()?;
+    }
+    let words = |row: &ByteRecord| -> Vec<String> {
+        row.iter().map(|field| String::from_utf8_lossy(field).trim().to_owned()).collect()
+    };
+    let are_numbers =
+        |words: &[String]| -> Vec<bool> { words.iter().map(|word| word.parse::<f32>().is_ok()).collect() };
+    let [first, second] = rows.each_ref().map(words);
+    if are_numbers(&first).iter().all(|is_number| *is_number) {
+        return Some((0..first.len()).map(|index| (index.to_string(), true)).collect());
+    }
+    (first.len() == second.len()).then(|| first.into_iter().zip(are_numbers(&second)).collect())
+}
+
 /// What the labels of a table are.
 enum Labels {
     Wholes,

@@ -90,6 +90,15 @@ pub(crate) fn read(
 
 type Files = Vec<(PathBuf, i64)>;
 
+/// Height and width of the images where all have the same; nothing if this is no folder of images for each class.
+#[expect(clippy::option_option, reason = "a folder of images of several sizes is one too")]
+pub(crate) fn probe(folder: &Path) -> Option<Option<[u32; 2]>> {
+    let (_, files) = list(folder).ok()?;
+    let is_image = |(path, _): &(PathBuf, i64)| open(path).is_ok();
+    files.first().filter(|file| is_image(file))?;
+    Some(size(&files).ok().map(|(height, width)| [height, width]))
+}
+
 /// The classes, and each image with its class; both in the order of names.
 fn list(root: &Path) -> Result<(Vec<String>, Files), (PathBuf, String)> {
     let mut classes = Vec::new();

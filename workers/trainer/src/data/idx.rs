@@ -40,6 +40,14 @@ pub(crate) fn read(path: &Path, memory: &mut Memory) -> Result<(usize, Array), S
     }
 }
 
+/// How many dimensions an IDX file has; nothing if it is none.
+pub(crate) fn rank(path: &Path) -> Option<u8> {
+    let mut reader = BufReader::new(File::open(path).ok()?);
+    let is_zipped = reader.fill_buf().ok()?.starts_with(&[0x1f, 0x8b]);
+    let header = if is_zipped { header(&mut MultiGzDecoder::new(reader)) } else { header(&mut reader) };
+    u8::try_from(header.ok()?.shape.len()).ok()
+}
+
 fn unzipped(mut reader: impl Read, memory: &mut Memory) -> Result<(usize, Array), String> {
     let Header { kind, shape, bytes, .. } = header(&mut reader)?;
     let mut spool = memory.spool();

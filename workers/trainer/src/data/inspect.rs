@@ -4,6 +4,7 @@ use sweep_wire::Data;
 
 use super::{
     array::{Array, Bytes},
+    image::Layout,
     set::{Sets, Subset, load},
 };
 use crate::fault::Fault;
@@ -58,6 +59,12 @@ pub fn inspect_data(data: &Data) -> Result<DataInspection, Fault> {
     let sets = [("train", Some(train)), ("validation", validation), ("test", test)];
     let sets = sets.into_iter().filter_map(|(name, set)| Some(one(name, &set?)));
     Ok(DataInspection { hash, sets: sets.collect::<Result<_, _>>()? })
+}
+
+/// Whether samples of this shape can be fed to an input of a model; `None` is an extent that the model leaves open.
+#[must_use]
+pub fn fits_input(sample: &[usize], input: &[Option<usize>]) -> bool {
+    Layout::of(sample, input).is_some()
 }
 
 fn one(name: &'static str, set: &Subset) -> Result<SetInspection, Fault> {

@@ -36,6 +36,23 @@ pub(crate) fn read(path: &Path, memory: &mut Memory) -> Result<(usize, Array), S
     Ok((count, Array { bytes, offset, ..array }))
 }
 
+/// Whether a file is a `.npy` file of one axis of whole numbers.
+pub(crate) fn is_column(path: &Path) -> bool {
+    let header = File::open(path).ok().and_then(|file| header(&mut BufReader::new(file)).ok());
+    header.is_some_and(|header| header.shape.is_empty() && header.kind.is_whole())
+}
+
+/// The names of the arrays of a `.npz` archive; nothing if it is none.
+pub(crate) fn members(path: &Path) -> Option<Vec<String>> {
+    let mut archive = zip::ZipArchive::new(BufReader::new(File::open(path).ok()?)).ok()?;
+    let mut names = Vec::new();
+    for index in 0..archive.len() {
+        let name = archive.by_index_raw(index).ok()?.name().ok()?.into_owned();
+        names.push(name.trim_end_matches(".npy").to_owned());
+    }
+    Some(names)
+}
+
 /// Reads the array of this name, which may end in `.npy` or not, out of a `.npz` archive.
 ///
 /// # Errors

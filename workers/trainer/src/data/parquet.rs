@@ -9,6 +9,7 @@ use std::{
 };
 
 use ::parquet::{
+    basic::Type as Physical,
     file::reader::{FileReader, SerializedFileReader},
     record::{Field, reader::RowIter},
     schema::types::Type,
@@ -32,6 +33,23 @@ pub(crate) fn read(
     // The reader asserts where a damaged file contradicts itself.
     catch_unwind(AssertUnwindSafe(|| columns_of(path, columns, vector, memory)))
         .unwrap_or_else(|_| Err("is damaged: the Parquet reader gave up".to_owned()))
+}
+
+/// The names of a table's columns, and whether they hold numbers or lists; nothing if it cannot be read.
+pub(crate) fn columns(path: &Path) -> Option<Vec<(String, bool)>> {
+    let read = || {
+        let reader = SerializedFileReader::new(File::open(path).ok()?).ok()?;
+        let schema = reader.metadata().file_metadata().schema();
+        let is_number = |field: &Type| match field {
+            Type::PrimitiveType { physical_type, .. } => {
+                !matches!(physical_type, Physical::BYTE_ARRAY | Physical::FIXED_LEN_BYTE_ARRAY)
+            }
+            Type::GroupType { .. } => true,
+        };
+        let fields = schema.get_fields().iter();
+        Some(fields.map(|field| (field.name().to_owned(), is_number(field))).collect())
+    };
+    catch_unwind(AssertUnwindSafe(read)).ok().flatten()
 }
 
 fn columns_of(
