@@ -2,6 +2,7 @@
 //! everything else to standard error.
 
 mod ask;
+mod calibration;
 mod completions;
 mod consult;
 mod control;
