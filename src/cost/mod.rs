@@ -1,6 +1,16 @@
 //! The statistics behind every number that is reported. Pure.
 
+mod limits;
+mod quote;
+mod rate;
+
 use statrs::distribution::{ContinuousCDF, StudentsT};
+
+pub use limits::{AskedLimits, LimitCheck, Verdict};
+pub use quote::{
+    BudgetLine, Conditions, Demand, Line, Part, Quote, QuotedBudget, QuotedTrial, Rates, Stage, dollars,
+};
+pub use rate::{Estimate, Rate};
 
 /// A mean and the interval that holds the true one with the confidence asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
