@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, de::DeserializeOwned};
 use sweep_wire::Contents;
 
-use super::{Store, StoreError, open, read::natural};
+use super::{Store, StoreError, open, planned, read::natural};
 use crate::{
     engine::{Before, Millis, Submitted, SweepId, Terms, TrialId},
     plan::Assignment,
@@ -125,9 +125,7 @@ impl Store {
     /// # Errors
     /// The disk.
     pub fn finished(&self, name: &str, spec: &str) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM sweep AS s WHERE name = ?1 AND spec = ?2 AND NOT EXISTS (
-                       SELECT 1 FROM sweep_trial WHERE sweep = s.id AND coalesce(end, '') NOT IN ('done', 'diverged'))";
-        Ok(self.connection.prepare_cached(sql)?.query_row([name, spec], |row| natural(row, 0))?)
+        planned::finished(&self.connection, name, spec)
     }
 
     /// Queues failed trials of a sweep again, or those of the sweep among `trials`, and opens the sweep; how many.
