@@ -26,7 +26,7 @@
 //!   The only room that names NVML. Must never know of trials.
 //! - [`store`]: SQLite, one writer, typed reads. The only room that names rusqlite. Must never compute a
 //!   statistic.
-//! - [`cost`]: the statistics. Pure.
+//! - [`cost`]: the statistics, and what a sweep will take. Pure.
 //! - [`report`]: rows → text. Pure; the only room that names comfy-table. Must never query.
 //!
 //! Beside this crate: `workers/wire` (what scheduler and worker say), `workers/graph` (ONNX model → training

@@ -76,6 +76,25 @@ pub(super) async fn complete(
     Ok(())
 }
 
+/// How long the parts of a trial of this job take, from the home folder or measured now; and which of the two.
+pub(super) async fn calibrated(
+    global: &Global,
+    (job, facts): (&Job, &Facts),
+    (spec, text, file): (&Spec, &str, &Path),
+    slots: CpuSlots,
+    again: bool,
+) -> Result<(Paced, bool), Failure> {
+    let key = plan::measured_key(job, facts, slots.workers);
+    let mut kept = calibration::read(&global.home, &key);
+    if let Some(paced) = kept.pace.clone().filter(|_| !again) {
+        return Ok((paced, false));
+    }
+    let paced = measure_pace(global, job, (spec, text, file), slots).await?;
+    kept.pace = Some(paced.clone());
+    keep(global, &key, &kept);
+    Ok((paced, true))
+}
+
 /// What sweeps in the store were planned from.
 fn known(home: &Path, key: &str) -> Result<Option<Measured>, Failure> {
     match store::open_reader(home) {

@@ -18,6 +18,7 @@ mod list;
 mod logs;
 mod measure;
 mod model;
+mod plan;
 mod prepare;
 mod progress;
 mod results;
@@ -97,6 +98,8 @@ impl Global {
 enum Command {
     /// Train every trial of a spec that has no result yet, then print the schedule × budget table
     Run(run::Args),
+    /// Show the trials of a spec and what they will take, in hours and dollars; train nothing
+    Plan(plan::Args),
     /// Hand a spec to the daemon and leave it there
     Submit(submit::Args),
     /// Show how far a sweep is until it is over
@@ -157,6 +160,7 @@ pub fn main() -> ExitCode {
     let Cli { global, command } = Cli::parse();
     let result = match command {
         Command::Run(args) => run::run(&global, &args),
+        Command::Plan(args) => plan::run(&global, &args),
         Command::Submit(args) => submit::run(&global, &args),
         Command::Watch(args) => watch::run(&global, &args),
         Command::Wait(args) => watch::wait(&global, &args),

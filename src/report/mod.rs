@@ -7,6 +7,7 @@ mod chart;
 mod escape;
 mod matrix;
 pub mod python;
+mod quote;
 mod results;
 mod sheet;
 mod show;
@@ -18,11 +19,12 @@ use std::str::FromStr;
 pub use chart::{Chart, Part, Series, html};
 pub use escape::escape;
 pub use matrix::{matrix, matrix_markdown};
+pub use quote::{Quoted, Source, TrialRow};
 pub use results::{Budget, ResultRow, Results, Totals};
 pub use sheet::{Check, Sheet, State, checks};
 pub use show::{show, sparkline};
 pub use table::{render, screen_width};
-pub use words::{bytes, scaled, seconds, value_of, wrap};
+pub use words::{about_seconds, about_usd, bytes, scaled, seconds, value_of, wrap};
 
 /// What a table is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
