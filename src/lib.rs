@@ -27,7 +27,7 @@
 //!   The only room that names NVML. Must never know of trials.
 //! - [`store`]: SQLite, one writer, typed reads. The only room that names rusqlite. Must never compute a
 //!   statistic.
-//! - [`cost`]: prices, what training costs, the statistics behind a saving. Pure; must never know a row of the store.
+//! - [`cost`]: prices, what training costs and will cost, the statistics behind a saving. Pure; must never know a row of the store.
 //! - [`answer`]: rows of the store → which settings were chosen, what it cost, what a smaller budget would save. Pure;
 //!   must never say it in words.
 //! - [`report`]: rows → text. Pure; the only room that names comfy-table. Must never query.

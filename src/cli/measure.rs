@@ -1,25 +1,29 @@
 //! What has to be measured before a plan can be made: curvature for `phi: auto`, the time of a step for budgets in time or
-//! money. It is measured once; the store keeps it with the facts of the sweeps that were planned from it.
+//! money; and what a quote is made from. It is measured once: the store keeps it with the facts of the sweeps that were
+//! planned from it, and a file in the home folder does before.
 
 use std::{io::IsTerminal, path::Path};
 
 use indicatif::ProgressBar;
-use sweep_wire::{Curvature, Facts, Job, Measured};
+use sweep_wire::{Curvature, Facts, Job, Measured, Pace};
 
 use super::{
     Failure, Global, OutputMode,
+    calibration::{self, Calibration, Paced, Scratch},
     consult::{explained, scratch_log, worker_command},
     failure::say,
     progress::waiting,
 };
 use crate::{
-    device::CpuSlots,
+    daemon,
+    device::{self, CpuSlots},
     executor, plan,
+    process::Limits,
     spec::{Budget, Listed, Spec, Work},
     store::{self, StoreError},
 };
 
-/// Adds to the facts what this spec needs, from the store or by measuring.
+/// Adds to the facts what this spec needs, from the store or the home folder or by measuring.
 pub(super) async fn complete(
     facts: &mut Facts,
     global: &Global,
@@ -36,40 +40,88 @@ pub(super) async fn complete(
     }
     let job = plan::base_job(model, slots.threads);
     let key = plan::measured_key(&job, facts, slots.workers);
-    let known = match store::open_reader(&global.home) {
-        Ok(_) if again => None,
-        Ok(reader) => reader.measured(&key)?,
-        // There is none yet, or one from before there were measurements.
-        Err(StoreError::NothingHere(_) | StoreError::Older { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
-    let mut measured = known.unwrap_or(Measured { key, curvature: None, step_seconds: None });
-    let loud = global.output_mode == OutputMode::Cli;
-    if steep && measured.curvature.is_none() {
-        measured.curvature = Some(curvature(&job, text, file, loud).await?);
+    let (mut curvature, mut step_seconds) = (None, None);
+    let mut kept = calibration::read(&global.home, &key);
+    if !again {
+        let known = known(&global.home, &key)?;
+        // What sweeps were planned from comes first.
+        curvature = known.as_ref().and_then(|known| known.curvature).or(kept.curvature);
+        step_seconds = known
+            .and_then(|known| known.step_seconds)
+            .or_else(|| kept.pace.as_ref().map(Paced::step_seconds));
     }
-    if paced && measured.step_seconds.is_none() {
-        let seconds = pace(&job, text, file, slots.workers, loud).await?;
-        if loud {
-            let step = seconds * 1e3;
+    if steep && curvature.is_none() {
+        curvature = Some(measure_curvature(global, &job, text, file).await?);
+        kept.curvature = curvature;
+        keep(global, &key, &kept);
+    }
+    if paced && step_seconds.is_none() {
+        let measured = measure_pace(global, &job, (spec, text, file), slots).await?;
+        let step = measured.step_seconds();
+        if global.output_mode == OutputMode::Cli {
             say(&format!(
-                "a step takes {step:.3} ms; `--measure-again` measures it anew, should the machine have been busy"
+                "a step takes {:.3} ms; `--measure-again` measures it anew, should the machine have been busy",
+                step * 1e3
             ));
         }
-        measured.step_seconds = Some(seconds);
+        (step_seconds, kept.pace) = (Some(step), Some(measured));
+        keep(global, &key, &kept);
     }
     // What this spec does not need would make other facts of the same plan.
     facts.measured = Some(Measured {
-        curvature: measured.curvature.filter(|_| steep),
-        step_seconds: measured.step_seconds.filter(|_| paced),
-        ..measured
+        key,
+        curvature: curvature.filter(|_| steep),
+        step_seconds: step_seconds.filter(|_| paced),
     });
     Ok(())
 }
 
-async fn curvature(job: &Job, text: &str, file: &Path, loud: bool) -> Result<Curvature, Failure> {
+/// How long the parts of a trial of this job take, from the home folder or measured now; and which of the two.
+pub(super) async fn calibrated(
+    global: &Global,
+    (job, facts): (&Job, &Facts),
+    (spec, text, file): (&Spec, &str, &Path),
+    slots: CpuSlots,
+    again: bool,
+) -> Result<(Paced, bool), Failure> {
+    let key = plan::measured_key(job, facts, slots.workers);
+    let mut kept = calibration::read(&global.home, &key);
+    if let Some(paced) = kept.pace.clone().filter(|_| !again) {
+        return Ok((paced, false));
+    }
+    let paced = measure_pace(global, job, (spec, text, file), slots).await?;
+    kept.pace = Some(paced.clone());
+    keep(global, &key, &kept);
+    Ok((paced, true))
+}
+
+/// What sweeps in the store were planned from.
+fn known(home: &Path, key: &str) -> Result<Option<Measured>, Failure> {
+    match store::open_reader(home) {
+        Ok(reader) => Ok(reader.measured(key)?),
+        // There is none yet, or one from before there were measurements.
+        Err(StoreError::NothingHere(_) | StoreError::Older { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A home that cannot be written costs the next command the time to measure it again, no more.
+fn keep(global: &Global, key: &str, calibration: &Calibration) {
+    if let Err(error) = calibration::write(&global.home, key, calibration)
+        && global.output_mode == OutputMode::Cli
+    {
+        say(&format!("warning: what was measured is not kept: `{}`: {error}", global.home.display()));
+    }
+}
+
+async fn measure_curvature(
+    global: &Global,
+    job: &Job,
+    text: &str,
+    file: &Path,
+) -> Result<Curvature, Failure> {
     let what = "measuring the model's curvature for `phi: auto`";
-    let bar = bar(what, loud);
+    let bar = bar(what, global);
     let log = scratch_log("curvature");
     let mut told = |done: u32, of: u32| bar.set_message(format!("{what}: {done} of {of}"));
     let answer = executor::curvature(&worker_command()?, &log, job.clone(), &mut told).await;
@@ -77,30 +129,71 @@ async fn curvature(job: &Job, text: &str, file: &Path, loud: bool) -> Result<Cur
     explained(answer, &log, text, file)
 }
 
-/// The mean over as many workers as will share the machine, all at it at once.
-async fn pace(job: &Job, text: &str, file: &Path, workers: u32, loud: bool) -> Result<f64, Failure> {
-    let bar = bar("measuring the time of a step, with all workers at work", loud);
+/// The parts of a trial in as many workers as will share the machine, all at it at once.
+async fn measure_pace(
+    global: &Global,
+    job: &Job,
+    (spec, text, file): (&Spec, &str, &Path),
+    slots: CpuSlots,
+) -> Result<Paced, Failure> {
+    let what = "timing parts of a trial in all workers: some seconds, 90 at most unless steps are slow";
+    let bar = bar(what, global);
     let command = worker_command()?;
+    let scratch = Scratch::new(&global.home);
     let mut all = tokio::task::JoinSet::new();
-    for worker in 0..workers {
-        let (command, job) = (command.clone(), job.clone());
+    for (worker, limits) in limits(global, spec, slots).into_iter().enumerate() {
+        let (command, job, bar) = (command.clone(), job.clone(), bar.clone());
+        let folder = scratch.path().join(worker.to_string());
+        // A worker is told a path that holds wherever it runs.
+        let folder = std::path::absolute(&folder).unwrap_or(folder);
         all.spawn(async move {
             let log = scratch_log(&format!("pace-{worker}"));
-            let answer = executor::pace(&command, &log, job).await;
+            let mut told = |done, of| bar.set_message(format!("{what}: {done} of {of}"));
+            let answer = executor::pace(&command, (&log, limits), job, folder, &mut told).await;
             (answer, log)
         });
     }
     let answers = all.join_all().await;
     bar.finish_and_clear();
-    let mut total = 0.0;
+    let mut parts = Pace::default();
     for (answer, log) in answers {
-        total += explained(answer, &log, text, file)?;
+        let Pace { loads, starts, steps, evaluations, checkpoints, weights } =
+            explained(answer, &log, text, file)?;
+        parts.loads.extend(loads);
+        parts.starts.extend(starts);
+        parts.steps.extend(steps);
+        parts.evaluations.extend(evaluations);
+        parts.checkpoints.extend(checkpoints);
+        parts.weights.extend(weights);
     }
-    Ok(total / f64::from(workers))
+    Ok(Paced { measured_at: daemon::now().unsigned_abs(), parts })
+}
+
+/// What each worker would be held to in a sweep: on cores of its own, where there are enough that no other home's scheduler
+/// has.
+fn limits(global: &Global, spec: &Spec, slots: CpuSlots) -> Vec<Limits> {
+    let allowed = device::allowed_cores();
+    let ours = store::holder(&global.home).ok().flatten().and_then(|holder| holder.pid);
+    let claimed = device::claimed_by_others(&allowed).unwrap_or_default();
+    let is_taken =
+        |core: &u32| claimed.iter().any(|(other, by)| other == core && (by.is_none() || *by != ours));
+    let mut free = allowed.into_iter().filter(|core| !is_taken(core));
+    let whole = slots.whole_cores(device::cores()).filter(|_| spec.resources.pin);
+    let limits = |_| {
+        let cores: Vec<u32> = free.by_ref().take(whole.unwrap_or(0) as usize).collect();
+        let pins = whole == Some(cores.len() as u32);
+        Limits {
+            cores: if pins { cores } else { Vec::new() },
+            nice: i32::from(spec.resources.nice),
+            memory: spec.resources.memory,
+        }
+    };
+    (0..slots.workers).map(limits).collect()
 }
 
 /// A bar on a terminal; elsewhere a line that says what is done.
-fn bar(what: &str, loud: bool) -> ProgressBar {
+fn bar(what: &str, global: &Global) -> ProgressBar {
+    let loud = global.output_mode == OutputMode::Cli;
     if loud && !std::io::stderr().is_terminal() {
         say(what);
     }

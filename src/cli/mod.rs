@@ -2,6 +2,7 @@
 //! everything else to standard error.
 
 mod ask;
+mod calibration;
 mod completions;
 mod consult;
 mod control;
@@ -21,6 +22,7 @@ mod logs;
 mod measure;
 mod model;
 mod output;
+mod plan;
 mod prepare;
 mod price;
 mod progress;
@@ -109,6 +111,8 @@ enum Command {
     Init(init::Args),
     /// Train every trial of a spec that has no result yet, then print the schedule × budget table
     Run(run::Args),
+    /// Show the trials of a spec and what they will take, in hours and dollars; train nothing
+    Plan(plan::Args),
     /// Hand a spec to the daemon and leave it there
     Submit(submit::Args),
     /// Show how far a sweep is until it is over
@@ -186,6 +190,7 @@ pub fn main() -> ExitCode {
     let result = match command {
         Command::Init(args) => init::run(&global, &args),
         Command::Run(args) => run::run(&global, &args),
+        Command::Plan(args) => plan::run(&global, &args),
         Command::Submit(args) => submit::run(&global, &args),
         Command::Watch(args) => watch::run(&global, &args),
         Command::Wait(args) => watch::wait(&global, &args),

@@ -12,6 +12,7 @@ mod date;
 pub mod equal;
 mod find;
 pub mod front;
+mod limits;
 mod margin;
 pub mod money;
 pub mod noninferiority;
@@ -19,7 +20,9 @@ mod offer;
 pub mod pairs;
 pub mod payback;
 pub mod prices;
+mod quote;
 pub mod racing;
+mod rate;
 pub mod sequence;
 pub mod spending;
 mod student;
@@ -35,6 +38,12 @@ pub use prices::PriceError;
 pub use warnings::warnings;
 
 use serde::Serialize;
+
+pub use limits::{AskedLimits, LimitCheck, Verdict};
+pub use quote::{
+    BudgetLine, Conditions, Demand, Line, Part, Quote, QuotedBudget, QuotedTrial, Rates, Stage, dollars,
+};
+pub use rate::{Estimate, Rate};
 
 /// A mean and the interval that holds the true one with the confidence asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -7,7 +7,7 @@ use sweep_wire::Facts;
 use super::{Scheduler, SchedulerError, now, protocol::Accepted};
 use crate::{
     cost::Offer,
-    device::{CpuSlots, cpu_slots},
+    device::{CpuSlots, Gpus, cpu_slots},
     engine::{Event, GpuNeed, Kind, Limits, Millis, Need, Terms, WHOLE},
     executor,
     plan::{self, Machine, Plan},
@@ -44,16 +44,11 @@ impl Scheduler {
     /// # Errors
     /// The spec does not agree with the facts; the disk.
     pub fn submit(&mut self, order: Order) -> Result<(Accepted, Event), SchedulerError> {
+        let terms = terms(&order, self.setup.cores, (&self.setup.gpus, self.state.pool.gpus.len()))?;
         let Order { file, text, mut spec, facts, price } = order;
-        make_absolute(&mut spec.work)?;
-        if spec.resources.device == Device::Cuda && self.state.pool.gpus.is_empty() {
-            let message = format!("there is no GPU: {}", self.setup.gpus.why_none());
-            let hint = Some("`sweep doctor` says more about it".to_owned());
-            return Err(SpecError::at(&file, &text, "resources.device", message, hint).into());
-        }
-        let slots = slots(&spec, self.setup.cores);
         let usd_per_hour = price.as_ref().map(|price| price.usd_per_hour);
-        let terms = terms(&spec, usd_per_hour, slots, self.setup.cores, self.state.pool.gpus.len());
+        make_absolute(&mut spec.work)?;
+        let slots = slots(&spec, self.setup.cores);
         let nonce = self.store.finished(&spec.name, &text)?;
         let machine = Machine { threads: slots.threads, share: slots.share(self.setup.cores), usd_per_hour };
         if !is_measured_alike(&spec, &facts, slots) {
@@ -117,7 +112,18 @@ fn slots(spec: &Spec, cores: u32) -> CpuSlots {
     cpu_slots(cores, spec.resources.workers, spec.resources.threads)
 }
 
-fn terms(spec: &Spec, usd_per_hour: Option<f64>, slots: CpuSlots, cores: u32, gpus: usize) -> Terms {
+/// What a spec asks for on a machine of so many cores, and of so many GPUs.
+///
+/// # Errors
+/// It needs a GPU, and there is none.
+pub fn terms(order: &Order, cores: u32, (driver, gpus): (&Gpus, usize)) -> Result<Terms, SpecError> {
+    let Order { file, text, spec, price, .. } = order;
+    if spec.resources.device == Device::Cuda && gpus == 0 {
+        let message = format!("there is no GPU: {}", driver.why_none());
+        let hint = Some("`sweep doctor` says more about it".to_owned());
+        return Err(SpecError::at(file, text, "resources.device", message, hint));
+    }
+    let slots = slots(spec, cores);
     let resources = &spec.resources;
     let millis = |seconds: f64| (seconds * 1000.0).round() as Millis;
     let kind = if spec.program().is_some() { Kind::Program } else { Kind::Trainer };
@@ -142,7 +148,7 @@ fn terms(spec: &Spec, usd_per_hour: Option<f64>, slots: CpuSlots, cores: u32, gp
         memory: resources.memory,
         nice: i32::from(resources.nice),
     };
-    Terms {
+    Ok(Terms {
         priority: spec.priority,
         need,
         max_workers,
@@ -152,7 +158,7 @@ fn terms(spec: &Spec, usd_per_hour: Option<f64>, slots: CpuSlots, cores: u32, gp
             failures: spec.limits.failures,
             usd: spec.limits.cost_usd,
         },
-        usd_per_hour,
+        usd_per_hour: price.as_ref().map(|price| price.usd_per_hour),
         max_retries: spec.retry.max,
         backoff_ms: millis(spec.retry.backoff_s),
         max_checkpoints: spec.checkpoint.keep as usize,
@@ -162,10 +168,12 @@ fn terms(spec: &Spec, usd_per_hour: Option<f64>, slots: CpuSlots, cores: u32, gp
             (None, Kind::Program) => None,
         },
         grows: !spec.seeds.is_fixed(),
-    }
+    })
 }
 
-fn factors(spec: &Spec, plan: &Plan) -> String {
+/// What a sweep is made of, in words.
+#[must_use]
+pub fn factors(spec: &Spec, plan: &Plan) -> String {
     let count = |number: usize, name: &str| match number {
         1 => format!("1 {name}"),
         _ => format!("{number} {name}s"),

@@ -45,6 +45,16 @@ impl CpuSlots {
         let cores = f64::from(cores.max(1));
         f64::from(self.threads).min(cores / f64::from(self.workers)).min(cores) / cores
     }
+
+    /// How many cores of its own a worker of a machine of so many can have; none where it takes parts of cores.
+    #[must_use]
+    pub fn whole_cores(self, cores: u32) -> Option<u32> {
+        let cores = cores.max(1);
+        match self.threads.checked_mul(self.workers) {
+            Some(all) if all <= cores => Some(self.threads),
+            _ => cores.is_multiple_of(self.workers).then(|| cores / self.workers),
+        }
+    }
 }
 
 /// The processor cores this process may use.
@@ -70,5 +80,22 @@ mod tests {
         assert_eq!(slots(8, None, Some(4)), (2, 4));
         assert_eq!(slots(2, Some(3), None), (3, 1));
         assert_eq!(slots(2, Some(1), Some(1)), (1, 1));
+    }
+
+    #[test]
+    fn workers_have_cores_of_their_own_where_these_are_whole() {
+        let check = |cores, workers, threads, expected| {
+            assert_eq!(
+                CpuSlots { workers, threads }.whole_cores(cores),
+                expected,
+                "{workers} of {threads} on {cores}"
+            );
+        };
+        check(8, 8, 1, Some(1));
+        check(8, 2, 3, Some(3));
+        check(4, 2, 4, Some(2));
+        check(4, 3, 2, None);
+        check(2, 3, 1, None);
+        check(1, 1, 1, Some(1));
     }
 }

@@ -2,6 +2,7 @@
 //! table and its key. Enter at [`plan`]. Pure: same spec, facts and threads, same plan.
 
 mod budgets;
+mod effort;
 mod key;
 mod model;
 mod program;
@@ -12,7 +13,10 @@ mod tests;
 mod trial;
 mod warnings;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use sweep_wire::Facts;
 
@@ -24,6 +28,7 @@ use budgets::{Budgeted, budgets};
 use key::Beside;
 use settle::Settled;
 
+pub use effort::{Effort, are_alike, are_same_program, effort};
 pub use key::measured_key;
 pub use model::{MAX_WEIGHTS, base_job, weights_bytes};
 pub use program::program_facts;
@@ -107,6 +112,14 @@ impl Plan {
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.trials.iter().filter(|trial| !trial.held).map(|trial| trial.steps).sum()
+    }
+
+    /// The task of each setting; settings that differ in the learning rate alone have equal ones.
+    #[must_use]
+    pub fn tasks(&self) -> Vec<&Task> {
+        let mut seen = HashSet::new();
+        let tasks = self.trials.iter().map(|trial| &trial.task);
+        tasks.filter(|task| seen.insert(Arc::as_ptr(task))).map(|task| &**task).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use sweep_wire::{Contents, Job, Optimizer};
 
 use super::*;
 
+mod effort;
 mod program;
 mod settled;
 

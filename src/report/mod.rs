@@ -13,6 +13,7 @@ mod escape;
 mod findings;
 mod matrix;
 pub mod python;
+mod quote;
 mod results;
 mod savings;
 pub mod schemas;
@@ -34,13 +35,14 @@ pub use document::{Block, Document, count_numbers, options_of};
 pub use escape::escape;
 pub use findings::{Findings, as_json};
 pub use matrix::{matrix, matrix_markdown};
+pub use quote::{Quoted, Source, TrialRow};
 pub use results::{Budget, ResultRow, Results, Statistic, Totals};
 pub use savings::{answer, method, money_sentences, savings, savings_table, savings_table_for_people};
 pub use sheet::{Check, Sheet, State, checks};
 pub use show::{show, sparkline};
 pub use table::{encode, render, rounded, screen_width};
 pub use tensorboard::{EventFile, folders};
-pub use words::{bytes, scaled, seconds, value_of, wrap};
+pub use words::{about_seconds, about_usd, bytes, scaled, seconds, value_of, wrap};
 
 /// What a table is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -103,6 +103,51 @@ pub fn seconds(seconds: f64) -> String {
     }
 }
 
+/// A duration with half the width of its interval, where that is known, such as `9.6 ± 0.5 min`.
+#[must_use]
+pub fn about_seconds(mean: f64, half: Option<f64>) -> String {
+    let Some(half) = half else { return seconds(mean) };
+    let (size, unit) = match mean {
+        mean if mean < 1.0 => (1e-3, "ms"),
+        mean if mean < 100.0 => (1.0, "s"),
+        mean if mean < 6000.0 => (60.0, "min"),
+        _ => (3600.0, "h"),
+    };
+    format!("{} {unit}", about(mean / size, half / size, 2))
+}
+
+/// A duration with three digits, and its standard error where that is known.
+pub(super) fn precise_seconds(seconds: f64, error: Option<f64>) -> String {
+    let (size, unit) = match seconds {
+        seconds if seconds < 1e-3 => (1e-6, "µs"),
+        seconds if seconds < 1.0 => (1e-3, "ms"),
+        seconds if seconds < 100.0 => (1.0, "s"),
+        _ => (60.0, "min"),
+    };
+    let value = seconds / size;
+    let digits = [1.0, 10.0, 100.0].iter().filter(|bound| value < **bound).count();
+    match error {
+        Some(error) => format!("{value:.digits$} ± {:.digits$} {unit}", error / size),
+        None => format!("{value:.digits$} {unit}"),
+    }
+}
+
+/// Dollars with half the width of their interval, where that is known.
+#[must_use]
+pub fn about_usd(mean: f64, half: Option<f64>) -> String {
+    let digits = if mean < 0.095 { 4 } else { 2 };
+    match half {
+        None => format!("${mean:.digits$}"),
+        Some(half) => format!("${mean:.digits$} ± {half:.digits$}"),
+    }
+}
+
+/// With one digit of the half that is not 0, and of `most` places at most.
+fn about(mean: f64, half: f64, most: usize) -> String {
+    let digits = (0..most).find(|digits| half * 10_f64.powi(*digits as i32) >= 0.95).unwrap_or(most);
+    format!("{mean:.digits$} ± {half:.digits$}")
+}
+
 /// The text in lines of at most this many characters, broken between words.
 #[must_use]
 pub fn wrap(text: &str, width: usize) -> String {
@@ -135,6 +180,29 @@ mod tests {
         for name in ["test/loss", "test/perplexity", "test/mae", "test/inaccuracy"] {
             assert_eq!(mean(12.5, 0.25, name), "12.5000 ± 0.2500", "{name}");
         }
+    }
+
+    #[test]
+    fn durations_are_as_exact_as_they_are_known() {
+        let check = |mean, half, expected: &str| assert_eq!(about_seconds(mean, half), expected);
+        check(0.0002134, Some(0.00000004), "0.21 ± 0.00 ms");
+        check(0.213, Some(0.0016), "213 ± 2 ms");
+        check(16.23, Some(0.44), "16.2 ± 0.4 s");
+        check(16.23, Some(0.96), "16 ± 1 s");
+        check(577.0, Some(30.0), "9.6 ± 0.5 min");
+        check(577.0, Some(300.0), "10 ± 5 min");
+        check(72_000.0, Some(36.0), "20.00 ± 0.01 h");
+        check(72_000.0, None, "20.0 h");
+        check(0.0, Some(0.0), "0.00 ± 0.00 ms");
+        let precise = |seconds, error, expected: &str| assert_eq!(precise_seconds(seconds, error), expected);
+        precise(0.000_021_34, Some(0.000_000_5), "21.3 ± 0.5 µs");
+        precise(0.213_4, Some(0.001_6), "213 ± 2 ms");
+        precise(2.134, Some(0.0), "2.13 ± 0.00 s");
+        precise(577.0, None, "9.62 min");
+        let usd = |mean, half, expected: &str| assert_eq!(about_usd(mean, half), expected);
+        usd(0.25, Some(0.013), "$0.25 ± 0.01");
+        usd(0.0123, Some(0.0005), "$0.0123 ± 0.0005");
+        usd(12.5, None, "$12.50");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, de::DeserializeOwned};
 use sweep_wire::Contents;
 
-use super::{CellId, Store, StoreError, open, read::natural, submit::integer};
+use super::{CellId, Store, StoreError, open, planned, read::natural, submit::integer};
 use crate::{
     engine::{Before, Millis, Submitted, SweepId, Terms, TrialId},
     plan::Assignment,
@@ -125,9 +125,7 @@ impl Store {
     /// # Errors
     /// The disk.
     pub fn finished(&self, name: &str, spec: &str) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM sweep AS s WHERE name = ?1 AND spec = ?2 AND NOT EXISTS (
-                       SELECT 1 FROM sweep_trial WHERE sweep = s.id AND held = 0 AND coalesce(end, '') NOT IN ('done', 'diverged'))";
-        Ok(self.connection.prepare_cached(sql)?.query_row([name, spec], |row| natural(row, 0))?)
+        planned::finished(&self.connection, name, spec)
     }
 
     /// Takes back that seeds below a number are held in these cells of a sweep, and says how many trials that are and

@@ -9,6 +9,7 @@ mod life;
 mod machine;
 mod model;
 mod orphan;
+mod plan;
 mod programs;
 mod resume;
 mod runtime;

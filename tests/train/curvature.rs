@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use sweep_trainer::{curvature, pace};
+use sweep_trainer::curvature;
 use sweep_wire::{Curvature, Images, Job, Normalize, Optimizer, Sgd, Source};
 
 use super::{engine, fixture_dir, plain_job};
@@ -97,12 +97,4 @@ fn two_batches_are_the_least_that_tell_the_noise() {
     let fault = measure(719).unwrap_err();
     assert_eq!(fault.at, "training.batch_size");
     assert!(fault.message.contains("two batches"), "{fault}");
-}
-
-#[test]
-fn a_step_is_timed() {
-    let text = std::fs::read_to_string(fixture_dir().join("curvature/mlp.json")).unwrap();
-    let exact: Exact = serde_json::from_str(&text).unwrap();
-    let seconds = pace::measure(&engine(), &Job { accumulate: 1, ..job(&exact) }).unwrap();
-    assert!(seconds > 1e-6 && seconds < 1.0, "{seconds}");
 }

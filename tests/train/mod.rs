@@ -4,6 +4,7 @@ mod curvature;
 mod export;
 mod families;
 mod fixtures;
+mod pace;
 mod resume;
 
 use std::{

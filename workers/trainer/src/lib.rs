@@ -2,7 +2,7 @@
 //!
 //! Enter at [`run_worker`]; one job after another stays loaded in a `Trainer`. `prepared` turns a job into
 //! graphs and data, `trainer` runs them, `evaluate` measures, `data` makes batches, `random` decides
-//! everything random, `curvature` and `pace` measure what plans need to know, `checkpoint` writes tensors to disk and reads them back, `inspect` looks at a model without data, `engine` is the only place that makes sessions, `runtime` finds the library. Nothing
+//! everything random, `curvature` and `trainer::pace` measure what plans need to know, `checkpoint` writes tensors to disk and reads them back, `inspect` looks at a model without data, `engine` is the only place that makes sessions, `runtime` finds the library. Nothing
 //! here knows of schedules, sweeps or the store: a trial is a table of rates and a seed.
 
 pub mod checkpoint;
@@ -13,7 +13,6 @@ pub mod export;
 mod fault;
 mod init;
 mod inspect;
-pub mod pace;
 mod prepared;
 mod probe;
 mod random;

@@ -2,6 +2,7 @@
 
 mod buffers;
 mod keep;
+mod pace;
 mod table;
 
 use std::time::{Duration, Instant};
@@ -237,7 +238,7 @@ impl Trial<'_> {
         let seen = sets.seen.as_ref().filter(|_| last);
         for (name, set) in [("validation", sets.validation.as_ref()), ("test", test), ("seen", seen)] {
             let Some(set) = set else { continue };
-            let values = measure(self.buffers, self.prepared, set)?;
+            let values = measure(self.buffers, self.prepared, set, &mut || true)?;
             // The loss comes first; perplexity may overflow where it does not.
             if !values[0].is_finite() {
                 return Ok(false);
@@ -258,8 +259,13 @@ fn unreadable(error: std::io::Error) -> EngineError {
     EngineError(format!("samples cannot be read: {error}"))
 }
 
-/// Each metric over all samples of a set, each counted once.
-fn measure(buffers: &mut Buffers, prepared: &Prepared, set: &Subset) -> Result<Vec<f64>, EngineError> {
+/// Each metric over all samples of a set, each counted once; `go_on` is asked after each batch.
+fn measure(
+    buffers: &mut Buffers,
+    prepared: &Prepared,
+    set: &Subset,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Vec<f64>, EngineError> {
     let metrics = &prepared.evaluation.metrics;
     let mut totals = vec![[0.0; 2]; metrics.len()];
     let evaluation = &prepared.evaluation;
@@ -275,6 +281,9 @@ fn measure(buffers: &mut Buffers, prepared: &Prepared, set: &Subset) -> Result<V
             batches.next(|batch| buffers.evaluate(batch, &mut totals)).map_err(unreadable)?
         {
             done?;
+            if !go_on() {
+                break;
+            }
         }
         Ok::<_, EngineError>(())
     })?;

@@ -17,7 +17,7 @@ use sweep_wire::{
     Attempt, Contents, FailureKind, FromWorker, Job, MAX_LINE, PROTOCOL, Progress, Run, ToWorker,
 };
 
-use crate::{Control, Engine, Outcome, Said, Table, Trainer, Update, curvature, fault::Fault, pace};
+use crate::{Control, Engine, Outcome, Said, Table, Trainer, Update, curvature, fault::Fault};
 
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 
@@ -147,19 +147,15 @@ impl Worker {
                     self.sender.send(&answer)?;
                 }
                 ToWorker::MeasureCurvature { job } => {
-                    let mut told = |done, of| {
-                        // Whether anybody listens shows with the answer.
-                        let _ = self.sender.send(&FromWorker::Measuring { done, of });
-                    };
-                    let answer = match curvature::measure(&self.engine, &job, &mut told) {
+                    let answer = match curvature::measure(&self.engine, &job, &mut self.measuring()) {
                         Ok(curvature) => FromWorker::Curvature(curvature),
                         Err(fault) => FromWorker::Rejected(fault.into()),
                     };
                     self.sender.send(&answer)?;
                 }
-                ToWorker::MeasurePace { job } => {
-                    let answer = match pace::measure(&self.engine, &job) {
-                        Ok(step_seconds) => FromWorker::Pace { step_seconds },
+                ToWorker::MeasurePace { job, folder } => {
+                    let answer = match Trainer::pace(&self.engine, &job, &folder, &mut self.measuring()) {
+                        Ok(pace) => FromWorker::Pace(Box::new(pace)),
                         Err(fault) => FromWorker::Rejected(fault.into()),
                     };
                     self.sender.send(&answer)?;
@@ -179,6 +175,15 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// Tells how far a measurement is.
+    fn measuring(&self) -> impl FnMut(u32, u32) {
+        let sender = self.sender.clone();
+        move |done, of| {
+            // Whether anybody listens shows with the answer.
+            let _ = sender.send(&FromWorker::Measuring { done, of });
+        }
     }
 
     /// The loaded trainer if it is of this job, else a new one.

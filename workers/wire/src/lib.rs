@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// The protocol version that both sides must share.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// The longest line either side reads, in bytes, the line feed included.
 pub const MAX_LINE: usize = 1 << 20;
@@ -42,8 +42,9 @@ pub enum ToWorker {
     /// Measure how steep the loss is and how noisy its gradient; answered by any number of `measuring`, and `curvature`
     /// or `rejected`.
     MeasureCurvature { job: Box<Job> },
-    /// Measure how long a step takes; answered by `pace` or `rejected`.
-    MeasurePace { job: Box<Job> },
+    /// Measure how long the parts of a trial take; answered by any number of `measuring`, and `pace` or `rejected`.
+    /// Checkpoints are tried in `folder`, which whoever asks deletes afterwards.
+    MeasurePace { job: Box<Job>, folder: PathBuf },
     /// Train one trial; answered by `started`, any number of `progress`, and one of `done`, `diverged`, `failed`.
     /// `expected` is what the job was when it was inspected.
     Assign { attempt: Attempt, job: Box<Job>, expected: Contents, run: Box<Run> },
@@ -74,8 +75,8 @@ pub enum FromWorker {
     Measuring { done: u32, of: u32 },
     /// The answer to `measure_curvature`.
     Curvature(Curvature),
-    /// The answer to `measure_pace`: the mean of the seconds from one step to the next.
-    Pace { step_seconds: f64 },
+    /// The answer to `measure_pace`.
+    Pace(Box<Pace>),
     /// The answer to `inspect`, or to a measurement: this job cannot be trained.
     Rejected(Rejection),
     /// The attempt has everything it needs and step `step` is next: 0, or that of the checkpoint it goes on from.
@@ -226,6 +227,33 @@ impl Curvature {
     }
 }
 
+/// How long the parts of a trial take in one worker, each measured several times; empty where a trial has no such part or
+/// it could not be tried.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pace {
+    /// Reading model and data and building the sessions, before a worker's first trial of a job.
+    pub loads: Vec<Timing>,
+    /// Making a trial's first weights.
+    pub starts: Vec<Timing>,
+    /// Training steps in a row, from the beginning of one to that of the next.
+    pub steps: Vec<Timing>,
+    /// Batches of an evaluation.
+    pub evaluations: Vec<Timing>,
+    pub checkpoints: Vec<Timing>,
+    /// Writing trained weights.
+    pub weights: Vec<Timing>,
+}
+
+/// So many of something took so long.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timing {
+    /// At least 1.
+    pub count: u64,
+    pub seconds: f64,
+}
+
 /// What the files of a job hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -264,8 +292,8 @@ mod tests {
     #[test]
     fn lines_from_a_worker() {
         check(
-            r#"{"type":"hello","protocol":4,"worker":"sh","pid":7}"#,
-            &FromWorker::Hello { protocol: 4, worker: "sh".into(), pid: 7 },
+            r#"{"type":"hello","protocol":5,"worker":"sh","pid":7}"#,
+            &FromWorker::Hello { protocol: 5, worker: "sh".into(), pid: 7 },
         );
         check(r#"{"type":"heartbeat"}"#, &FromWorker::Heartbeat);
         check(
@@ -286,6 +314,11 @@ mod tests {
         check(
             r#"{"type":"progress","attempt":3,"step":10,"loss":0.5,"learning_rate":null,"step_ms":2.0,"points":[{"name":"train/loss","step":9,"value":0.5}]}"#,
             &FromWorker::Progress(progress),
+        );
+        let pace = Pace { steps: vec![Timing { count: 20, seconds: 0.5 }], ..Pace::default() };
+        check(
+            r#"{"type":"pace","loads":[],"starts":[],"steps":[{"count":20,"seconds":0.5}],"evaluations":[],"checkpoints":[],"weights":[]}"#,
+            &FromWorker::Pace(Box::new(pace)),
         );
         check(
             r#"{"type":"done","attempt":3,"steps":10,"train_seconds":0.25}"#,
