@@ -236,7 +236,7 @@ fn flat_formats_have_a_column_for_each_setting() {
     let home = tempfile::tempdir().unwrap();
     crate::store::thousands::make(
         home.path(),
-        crate::store::thousands::Shape { trials: 200, sweeps: 1, waiting: false },
+        crate::store::thousands::Shape { trials: 200, sweeps: 1, waiting: false, losses: 0 },
     );
     let place = Place::new();
     let run = |words: &[&str]| {

@@ -70,7 +70,7 @@ fn every_point_of_a_sweep_is_in_its_trials_folder() {
 #[test]
 fn a_folder_that_is_not_empty_is_asked_about() {
     let place = Place::new();
-    thousands::make(&place.home(), thousands::Shape { trials: 200, sweeps: 2, waiting: false });
+    thousands::make(&place.home(), thousands::Shape { trials: 200, sweeps: 2, waiting: false, losses: 0 });
     let board = place.path().join("board");
     fs::create_dir(&board).unwrap();
     let counted = place.json(&["--output-mode", "json", "tensorboard", "1", "-o", "board"]);

@@ -30,7 +30,7 @@ fn types(table: &Table) -> BTreeMap<String, Type> {
 #[test]
 fn a_view_has_its_types_without_rows_too() {
     let home = home();
-    make(home.path(), Shape { trials: 400, sweeps: 2, waiting: false });
+    make(home.path(), Shape { trials: 400, sweeps: 2, waiting: false, losses: 0 });
     for view in views() {
         let ask = |rest: &str| {
             let sql = format!("SELECT * FROM {} {rest}", view.name);
