@@ -43,6 +43,8 @@ pub(super) struct Calibration {
 pub(super) struct Paced {
     /// Milliseconds since 1970, UTC.
     pub(super) measured_at: u64,
+    /// How many threads wanted a processor in the minute before.
+    pub(super) load: Option<f64>,
     pub(super) parts: Pace,
 }
 
@@ -58,7 +60,7 @@ impl Paced {
         let mut all = [loads, starts, steps, evaluations, checkpoints, weights].into_iter().flatten();
         let is_sound =
             |timing: &Timing| timing.count > 0 && timing.seconds.is_finite() && timing.seconds >= 0.0;
-        all.all(is_sound) && self.step_seconds() > 0.0
+        all.all(is_sound) && self.step_seconds() > 0.0 && self.load.is_none_or(|load| load >= 0.0)
     }
 }
 
@@ -137,7 +139,7 @@ mod tests {
     fn sample() -> Calibration {
         let steps = vec![Timing { count: 10, seconds: 1.0 }, Timing { count: 10, seconds: 3.0 }];
         let parts = Pace { steps, ..Pace::default() };
-        let pace = Some(Paced { measured_at: 7, parts });
+        let pace = Some(Paced { measured_at: 7, load: Some(0.5), parts });
         Calibration { version: VERSION, machine: machine(), curvature: None, pace }
     }
 

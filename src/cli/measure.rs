@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     daemon,
-    device::{self, CpuSlots},
+    device::{self, CpuSlots, Machine},
     executor, plan,
     process::Limits,
     spec::{Budget, Listed, Spec, Work},
@@ -76,23 +76,23 @@ pub(super) async fn complete(
     Ok(())
 }
 
-/// How long the parts of a trial of this job take, from the home folder or measured now; and which of the two.
+/// How long the parts of a trial of this job take, from the home folder or measured now.
 pub(super) async fn calibrated(
     global: &Global,
     (job, facts): (&Job, &Facts),
     (spec, text, file): (&Spec, &str, &Path),
     slots: CpuSlots,
     again: bool,
-) -> Result<(Paced, bool), Failure> {
+) -> Result<Paced, Failure> {
     let key = plan::measured_key(job, facts, slots.workers);
     let mut kept = calibration::read(&global.home, &key);
     if let Some(paced) = kept.pace.clone().filter(|_| !again) {
-        return Ok((paced, false));
+        return Ok(paced);
     }
     let paced = measure_pace(global, job, (spec, text, file), slots).await?;
     kept.pace = Some(paced.clone());
     keep(global, &key, &kept);
-    Ok((paced, true))
+    Ok(paced)
 }
 
 /// What sweeps in the store were planned from.
@@ -138,6 +138,7 @@ async fn measure_pace(
 ) -> Result<Paced, Failure> {
     let what = "timing parts of a trial in all workers: some seconds, 90 at most unless steps are slow";
     let bar = bar(what, global);
+    let load = Machine::load();
     let command = worker_command()?;
     let scratch = Scratch::new(&global.home);
     let mut all = tokio::task::JoinSet::new();
@@ -166,7 +167,7 @@ async fn measure_pace(
         parts.checkpoints.extend(checkpoints);
         parts.weights.extend(weights);
     }
-    Ok(Paced { measured_at: daemon::now().unsigned_abs(), parts })
+    Ok(Paced { measured_at: daemon::now().unsigned_abs(), load, parts })
 }
 
 /// What each worker would be held to in a sweep: on cores of its own, where there are enough that no other home's scheduler

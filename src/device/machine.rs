@@ -46,6 +46,13 @@ impl Machine {
         Self::read_at(Path::new("/"))
     }
 
+    /// How many threads wanted a processor, on average over the last minute; none where the system does not tell.
+    #[must_use]
+    pub fn load() -> Option<f64> {
+        let text = fs::read_to_string("/proc/loadavg").ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    }
+
     /// The memory that programs of this control group could still take, in bytes.
     #[must_use]
     pub fn usable_memory(&self) -> Option<u64> {

@@ -1,8 +1,10 @@
-//! A plan with its quote: a table of budgets or of trials, sentences, one JSON document.
+//! A plan with its quote: a table of budgets or of trials, sentences; one JSON document in `json`.
+
+mod json;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Format, Look, escape, render, words};
 use crate::{
@@ -13,6 +15,8 @@ use crate::{
 /// How many characters of a key tell trials apart for people.
 const SHORT_KEY: usize = 12;
 
+/// Of a machine's cores, as many as this share at work make what is timed longer.
+const BUSY: f64 = 0.5;
 /// Parts in the order in which people ask for them.
 const TOLD: [Part; 6] =
     [Part::Step, Part::Evaluation, Part::Load, Part::Start, Part::Weights, Part::Checkpoint];
@@ -40,8 +44,8 @@ pub struct Quoted {
 /// Where times come from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
-    /// Parts of trials that were timed then.
-    Calibration { measured_at: String },
+    /// Parts of trials that were timed then, when so many threads wanted a processor of this machine's cores.
+    Calibration { measured_at: String, load: Option<f64>, cores: u32 },
     /// So many trials that are done; of programs their median time per step.
     Trials { count: usize, median: bool },
     /// Nobody knows, and why.
@@ -87,10 +91,22 @@ impl Quoted {
         if with_trials { self.trial_table(false) } else { self.budget_table() }
     }
 
-    /// What a limit will do, where it does something; each a warning.
+    /// What a limit will do, where it does something, and why times may be wrong.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        self.quote.limits.iter().filter_map(|check| self.warning(check)).collect()
+        let limits = self.quote.limits.iter().filter_map(|check| self.warning(check));
+        limits.chain(self.busy()).collect()
+    }
+
+    fn busy(&self) -> Option<String> {
+        let Source::Calibration { load: Some(load), cores, .. } = self.source else { return None };
+        (load >= BUSY * f64::from(cores)).then(|| {
+            format!(
+                "the machine was at work when times were measured (a load of {load:.1} on {}); `--measure-again` measures \
+                 them anew once the machine rests",
+                count(cores.into(), "core")
+            )
+        })
     }
 
     fn warning(&self, check: &LimitCheck) -> Option<String> {
@@ -238,7 +254,7 @@ impl Quoted {
                 let how = if *median { ", of which the median time per step is taken" } else { "" };
                 format!("Times are those of {trials} of this kind that are done{how}")
             }
-            Source::Calibration { measured_at } => {
+            Source::Calibration { measured_at, .. } => {
                 format!("Times are those of a calibration at {measured_at}")
             }
         };
@@ -270,89 +286,6 @@ impl Quoted {
         };
         Some(format!("{name} {}", words::precise_seconds(rate.each, rate.standard_error())))
     }
-
-    fn json(&self, with_trials: bool) -> Value {
-        let Quote { budgets, total, wall_seconds, limits, seconds } = &self.quote;
-        let mut document = json!({
-            "version": 1,
-            "name": self.name,
-            "machine": {"workers": self.workers, "threads": self.threads, "share": self.share},
-            "usd_per_hour": self.usd_per_hour,
-            "source": self.source_json(),
-            "parts": self.parts_json(),
-            "budgets": budgets.iter().map(|budget| {
-                let mut row = line_json(&budget.line);
-                row["budget"] = json!(budget.name);
-                row["steps"] = json!(budget.steps);
-                row["seconds_per_trial"] = estimate_json(budget.each);
-                row
-            }).collect::<Vec<_>>(),
-            "limits": limits.iter().map(limit_json).collect::<Vec<_>>(),
-        });
-        let mut whole = line_json(total);
-        whole["trials_least"] = json!(self.least);
-        whole["wall_seconds"] = estimate_json(*wall_seconds);
-        document["total"] = whole;
-        if with_trials {
-            let rows = self.trials.iter().zip(seconds).map(|(trial, seconds)| {
-                json!({
-                    "schedule": trial.schedule, "budget": trial.budget, "steps": trial.steps,
-                    "settings": trial.settings, "seed": trial.seed, "status": trial.status,
-                    "seconds_left": seconds, "key": trial.key,
-                })
-            });
-            document["trials"] = rows.collect();
-        }
-        document
-    }
-
-    fn source_json(&self) -> Value {
-        match &self.source {
-            Source::Calibration { measured_at } => json!({"kind": "calibration", "measured_at": measured_at}),
-            Source::Trials { count, median } => json!({"kind": "trials", "trials": count, "median": median}),
-            Source::Unknown { why } => json!({"kind": "unknown", "why": why}),
-        }
-    }
-
-    fn parts_json(&self) -> Value {
-        let known = Part::ALL.iter().filter_map(|part| {
-            let rate = self.rates.get(*part)?;
-            let value = json!({"seconds": rate.each, "standard_error": rate.standard_error()});
-            Some((part.name().to_owned(), value))
-        });
-        Value::Object(known.collect())
-    }
-}
-
-fn line_json(line: &Line) -> Value {
-    json!({
-        "trials": line.trials, "done": line.done, "left": line.left, "repeated": line.repeated,
-        "steps_left": line.steps_left,
-        "device_seconds": estimate_json(line.device_seconds), "usd": estimate_json(line.usd),
-    })
-}
-
-fn estimate_json(estimate: Option<Estimate>) -> Value {
-    let Some(estimate) = estimate else { return Value::Null };
-    let interval = estimate.interval();
-    json!({
-        "mean": estimate.mean,
-        "low": interval.map(|interval| interval.low),
-        "high": interval.map(|interval| interval.high),
-    })
-}
-
-fn limit_json(check: &LimitCheck) -> Value {
-    let verdict = match check.verdict {
-        Verdict::Clear => "clear",
-        Verdict::Near => "near",
-        Verdict::Reached => "reached",
-        Verdict::Unknown => "unknown",
-    };
-    json!({
-        "limit": check.name, "value": check.limit, "expected": check.expected, "verdict": verdict,
-        "started": check.started,
-    })
 }
 
 /// So many, or between so many and so many where that is not settled beforehand.
@@ -373,4 +306,16 @@ fn time(estimate: Estimate) -> String {
 
 fn money(estimate: Estimate) -> String {
     words::about_usd(estimate.mean, estimate.half())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_many_trials_there_will_be_may_be_open() {
+        assert_eq!(between(36, 36, "trial"), "36 trials");
+        assert_eq!(between(12, 36, "trial"), "between 12 and 36 trials");
+        assert_eq!(between(1, 1, "trial"), "1 trial");
+    }
 }

@@ -5,14 +5,14 @@ use std::time::{Duration, UNIX_EPOCH};
 use sweep_wire::{Facts, Timing};
 
 use crate::{
-    cli::{Failure, Global, OutputMode, calibration::Paced, failure::say, measure},
+    cli::{Failure, Global, calibration::Paced, measure},
     cost::{Part, Rate, Rates},
     daemon::Order,
-    device::CpuSlots,
+    device::{self, CpuSlots},
     plan::{self, Plan, Task},
     report::Source,
     spec::Work,
-    store::{self, Reader, StoreError, TimedTrial},
+    store::{Reader, StoreError, TimedTrial},
 };
 
 /// From so many trials of a model on their times are better than a calibration.
@@ -51,17 +51,13 @@ impl Wanted<'_> {
             return Ok((Rates::default(), Source::Unknown { why: why.to_owned() }));
         };
         let job = plan::base_job(model, self.slots.threads);
-        let (paced, is_new) =
-            measure::calibrated(global, (&job, facts), (spec, text, file), self.slots, again).await?;
-        if is_new && global.output_mode == OutputMode::Cli && store::is_writer_alive(&global.home) {
-            say(
-                "warning: a scheduler of this home was at work while times were measured; `--measure-again` measures them \
-                 anew once it rests",
-            );
-        }
+        let paced = measure::calibrated(global, (&job, facts), (spec, text, file), self.slots, again).await?;
         let measured_at = UNIX_EPOCH + Duration::from_millis(paced.measured_at);
         let measured_at = humantime::format_rfc3339_seconds(measured_at).to_string();
-        Ok((of_calibration(&paced), Source::Calibration { measured_at }))
+        Ok((
+            of_calibration(&paced),
+            Source::Calibration { measured_at, load: paced.load, cores: device::cores() },
+        ))
     }
 
     /// From trials of this model and batch size, where there are enough of them.
