@@ -12,6 +12,7 @@ mod priced;
 mod savings;
 mod spent;
 mod standing;
+mod times;
 
 pub use cells::{Cells, Group, better};
 pub use compared::{Asked, CONFIDENCE, Compared, NotComparable};
@@ -22,6 +23,7 @@ pub use priced::{Price, Priced, PricedRow, PricedUses};
 pub use savings::{Budget, Compete, Evidence, Saves, Savings, Scale, Schedule, SweepCost, Verdict, Yours};
 pub use spent::{Account, Spent, SpentRow, Uses};
 pub use standing::{Standing, standings};
+pub use times::Times;
 
 /// Below this many finished seeds an interval says nothing.
 pub const MIN_SEEDS: usize = 3;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Compared, Group, MIN_SEEDS, Priced, compared::by_seed};
+use super::{Compared, Group, MIN_SEEDS, Priced, Times, compared::by_seed};
 use crate::{
     cost::{
         self, Interval,
@@ -62,7 +62,7 @@ pub struct Compete {
     /// Student's 95 % interval; none below three seeds.
     pub low: Option<f64>,
     pub high: Option<f64>,
-    /// Median device time of the budget's trials, whatever their schedule, which takes no part in it.
+    /// Of one training: see [`Times`].
     pub seconds: Option<f64>,
 }
 
@@ -176,7 +176,7 @@ pub struct Evidence<'a> {
 impl Savings {
     #[must_use]
     pub fn new(compared: &Compared<'_>, evidence: &Evidence<'_>) -> Self {
-        let times = times(evidence.outcomes);
+        let times = Times::new(evidence.outcomes);
         let baseline = compete(&compared.baseline, &times);
         let verdicts = verdicts(compared, evidence.seeds);
         let by_baseline = by_seed(&compared.baseline);
@@ -303,17 +303,7 @@ fn equal(compared: &Compared<'_>, groups: &[Group<'_>], baseline: &Outcomes) -> 
     equal_budget(baseline, &curve, compared.claim.maximize, compared.claim.alpha).ok()
 }
 
-/// The median device time of a finished trial at each number of steps. Schedules cost the same, so all of a budget's
-/// trials tell how long it takes.
-fn times(outcomes: &[Outcome]) -> BTreeMap<u64, f64> {
-    let mut times: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-    for outcome in outcomes.iter().filter(|outcome| outcome.is_done()) {
-        times.entry(outcome.cell.steps).or_default().extend(outcome.device_seconds);
-    }
-    times.into_iter().filter_map(|(steps, seconds)| Some((steps, cost::median(&seconds)?))).collect()
-}
-
-fn compete(group: &Group<'_>, times: &BTreeMap<u64, f64>) -> Compete {
+fn compete(group: &Group<'_>, times: &Times) -> Compete {
     let values = group.values();
     let interval = cost::t_interval(&values).filter(|_| values.len() >= MIN_SEEDS);
     let (low, high) = interval.map(|Interval { low, high, .. }| (low, high)).unzip();
@@ -327,14 +317,14 @@ fn compete(group: &Group<'_>, times: &BTreeMap<u64, f64>) -> Compete {
         mean: cost::mean(&values),
         low,
         high,
-        seconds: times.get(&group.cell.steps).copied(),
+        seconds: times.of(group.cell),
     }
 }
 
 fn budget(
     group: &Group<'_>,
     baseline: &Compete,
-    times: &BTreeMap<u64, f64>,
+    times: &Times,
     verdict: Verdict,
     test: Option<PairedTest>,
 ) -> Budget {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Cells, compared::by_seed};
+use super::{Cells, Times, compared::by_seed};
 use crate::{
     cost::{
         best::{Rival, rivals},
@@ -30,19 +30,20 @@ pub struct Standing {
     pub rival: Option<Rival>,
     /// Among all, by device time and metric.
     pub place: Option<Place>,
+    /// Device seconds of one training: see [`Times`].
+    pub seconds: Option<f64>,
 }
 
-/// One for each group of `cells`; `seconds` is what a training of so many steps takes. A cell that no other beats
+/// One for each group of `cells`. A cell that no other beats
 /// significantly is told at this level, for each budget.
 #[must_use]
-pub fn standings(
-    sweep: &SweepRow,
-    cells: &Cells<'_>,
-    seconds: &BTreeMap<u64, f64>,
-    alpha: f64,
-) -> Vec<Standing> {
+pub fn standings(sweep: &SweepRow, cells: &Cells<'_>, times: &Times, alpha: f64) -> Vec<Standing> {
     let outcomes: Vec<Outcomes> = cells.groups.iter().map(by_seed).collect();
-    let mut standings = vec![Standing { rival: None, place: None }; outcomes.len()];
+    let mut standings = cells
+        .groups
+        .iter()
+        .map(|group| Standing { rival: None, place: None, seconds: times.of(group.cell) })
+        .collect::<Vec<_>>();
     let mut budgets: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     for (index, group) in cells.groups.iter().enumerate() {
         budgets.entry(group.cell.steps).or_default().push(index);
@@ -53,13 +54,11 @@ pub fn standings(
             standings[*index].rival = rival;
         }
     }
-    let costed: Vec<usize> =
-        (0..outcomes.len()).filter(|index| seconds.contains_key(&cells.groups[*index].cell.steps)).collect();
-    let point = |index: &usize| Point {
-        cost: seconds[&cells.groups[*index].cell.steps],
-        outcomes: &outcomes[*index],
-    };
-    let points: Vec<Point<'_>> = costed.iter().map(point).collect();
+    let cost = |index: usize| Some((index, times.of(cells.groups[index].cell)?));
+    let (costed, points): (Vec<usize>, Vec<Point<'_>>) = (0..outcomes.len())
+        .filter_map(cost)
+        .map(|(index, cost)| (index, Point { cost, outcomes: &outcomes[index] }))
+        .unzip();
     let draws = DRAWS.min(MAX_COMPARISONS / (points.len() * points.len()).max(1));
     let places = front(&points, sweep.maximize, draws as u32, RANDOM_SEED);
     for (index, mut place) in costed.into_iter().zip(places) {

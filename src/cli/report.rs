@@ -1,7 +1,6 @@
 //! `sweep report [SWEEP]`: what a sweep found, on the screen, as a page, as Markdown or as a picture.
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -17,7 +16,7 @@ use super::{
     savings::{Ask, Inquiry},
 };
 use crate::{
-    answer::{Account, Band, Cells, standings},
+    answer::{Account, Band, Cells, Times, standings},
     report::{self, Chart, Document, Findings, Results, Series},
     schedule::Shape,
     spec::{self, Listed},
@@ -124,10 +123,8 @@ pub(super) fn document(
     let outcomes = reader.outcomes(sweep.sweep)?;
     let cells = Cells::new(sweep, &outcomes);
     let results = Results::new(sweep, &outcomes);
-    let seconds: BTreeMap<u64, f64> =
-        results.budgets.iter().filter_map(|budget| Some((budget.steps, budget.seconds?))).collect();
     let inquiry = &options.inquiry;
-    let standings = standings(sweep, &cells, &seconds, 1.0 - inquiry.confidence);
+    let standings = standings(sweep, &cells, &Times::new(&outcomes), 1.0 - inquiry.confidence);
     let account = Account::new(sweep, &outcomes, &reader.spans(&outcomes)?);
     let priced = inquiry.priced(sweep, &account);
     let savings = inquiry.answer(reader, sweep, &outcomes, &priced)?;

@@ -84,24 +84,18 @@ const MAX_SERIES: usize = 12;
 /// Device time against the metric.
 pub(super) fn cost_chart(found: &Findings<'_>) -> Chart {
     let Findings { results, standings, .. } = found;
-    let longest = results.budgets.iter().filter_map(|budget| budget.seconds).fold(0.0, f64::max);
+    let longest = standings.iter().filter_map(|standing| standing.seconds).fold(0.0, f64::max);
     // Hours where trainings take some, otherwise seconds.
     let (scale, x_unit) =
         if longest >= 3600.0 { (3600.0, Unit::After(" h")) } else { (1.0, Unit::After(" s")) };
-    let seconds = |row: &ResultRow| {
-        results
-            .budgets
-            .iter()
-            .find(|budget| budget.steps == row.steps)?
-            .seconds
-            .map(|seconds| seconds / scale)
-    };
     let mut names: Vec<String> = Vec::new();
     let mut series: Vec<Series> = Vec::new();
     let mut on_front: Vec<(f64, f64)> = Vec::new();
     let mut shares: Vec<(f64, String)> = Vec::new();
     for (row, standing) in results.rows.iter().zip(*standings) {
-        let (Some(x), Some(mean)) = (seconds(row), row.mean) else { continue };
+        let (Some(x), Some(mean)) = (standing.seconds.map(|seconds| seconds / scale), row.mean) else {
+            continue;
+        };
         let name = results.label(row);
         let index = names.iter().position(|known| *known == name).unwrap_or_else(|| {
             names.push(name.clone());
@@ -130,7 +124,7 @@ pub(super) fn cost_chart(found: &Findings<'_>) -> Chart {
     series.push(Series { name: "Pareto front".to_owned(), points: on_front, kind: Kind::Front });
     Chart {
         title: format!("Cost against {}", words::metric(&results.metric)),
-        x_label: "device time of one training".to_owned(),
+        x_label: "device time of one training, undisturbed".to_owned(),
         y_label: results.metric.clone(),
         series,
         note: Some(format!(

@@ -212,17 +212,19 @@ impl Quoted {
         let Quote { total, wall_seconds, .. } = &self.quote;
         let (done, least) = (total.done, self.least);
         let trials = between(least, total.trials, "trial");
+        // What is trained only if it is needed is in all of these figures.
+        let most = if least < total.trials { "at most " } else { "" };
         let mut counts = format!("{trials} ({}): ", escape(&self.factors));
         if done > 0 {
             counts += &format!("{done} done already, ");
         }
         counts += &match total.left {
             0 => "nothing to train".to_owned(),
-            left => format!("{left} to train, {}", count(total.steps_left, "step")),
+            left => format!("{most}{left} to train, {}", count(total.steps_left, "step")),
         };
         let mut lines = vec![counts];
         if let (Some(device), Some(wall)) = (total.device_seconds.filter(|_| total.left > 0), wall_seconds) {
-            let mut times = format!("device time {} · wall time {}", time(device), time(*wall));
+            let mut times = format!("{most}device time {} · wall time {}", time(device), time(*wall));
             times += &total.usd.map_or(String::new(), |usd| format!(" · {}", money(usd)));
             lines.push(times);
         }

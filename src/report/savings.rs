@@ -179,7 +179,7 @@ pub fn money_sentences(savings: &Savings) -> Vec<String> {
     if let Some((_, _, saves)) = savings.best() {
         let usd = saves.usd.map(|usd| format!(", {}", money::usd(usd))).unwrap_or_default();
         sentences.push(format!(
-            "Each training of this size saves {}, {}{usd}.",
+            "Each training of this size saves {}, {}{usd}; that is of undisturbed ones, the fastest of each budget.",
             words::hours(saves.hours),
             percent(saves.share)
         ));
