@@ -72,7 +72,7 @@ impl Scheduler {
         let accepted = Accepted {
             sweep: submission.sweep,
             name: plan.info.name.clone(),
-            trials: plan.trials.iter().filter(|trial| !trial.held).count(),
+            trials: self.store.wanted(submission.sweep)? as usize,
             factors: factors(&spec, &plan),
             left,
             steps,

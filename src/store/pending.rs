@@ -128,6 +128,15 @@ impl Store {
         planned::finished(&self.connection, name, spec)
     }
 
+    /// How many places of a sweep's plan are not held.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn wanted(&self, sweep: SweepId) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM sweep_trial WHERE sweep = ?1 AND held = 0";
+        Ok(self.connection.query_row(sql, [sweep], |row| natural(row, 0))?)
+    }
+
     /// Takes back that seeds below a number are held in these cells of a sweep, and says how many trials that are and
     /// what of the sweep waits now.
     ///

@@ -4,6 +4,7 @@
 
 mod apply;
 mod columnar;
+mod held;
 mod large;
 mod matrix;
 mod never_lost;
