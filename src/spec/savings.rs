@@ -31,8 +31,11 @@ static SEEDS: Keys = Keys::of(&[
 pub(super) static SAVINGS: Keys = Keys::of(&[
     key("baseline", Map(&BASELINE), "What is to be replaced").or("{}"),
     key("margin", Any(&[ABOVE_0, Form(&MARGIN)]), "How much worse is still as good"),
-    key("confidence", Any(&[Number(Beyond(0.5), Beyond(1.0)), Form(&SHARE)]), "How sure the answer is to be")
-        .or("95%"),
+    key(
+        "confidence",
+        Any(&[Number(Beyond(0.5), Beyond(1.0)), Form(&SHARE)]),
+        "How sure the answer is to be; 95% unless told",
+    ),
 ]);
 static BASELINE: Keys = Keys::of(&[
     key("schedule", Text, "As results print it, such as `uba(phi=1)`; cosine unless told"),

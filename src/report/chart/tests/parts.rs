@@ -53,7 +53,7 @@ fn a_matrix_names_its_rows_columns_and_marks() {
          <span role=\"img\" aria-label=\"best of its column\">★</span> 81.0 %",
         "<td class=\"t3\">",
         "<td class=\"t4 best\">",
-        "<strong>Accuracy.</strong> ★ best of its column, ≈ statistically equal to the best of its column, \
+        "<strong>Accuracy.</strong> ★ best of its column, ≈ not told apart from the best of its column, \
          the more colour, the better. Margin 0.5 points.</figcaption>",
     ] {
         assert!(page.contains(expected), "{expected}: {page}");
