@@ -136,7 +136,7 @@ async fn measure_pace(
     (spec, text, file): (&Spec, &str, &Path),
     slots: CpuSlots,
 ) -> Result<Paced, Failure> {
-    let what = "timing parts of a trial in all workers: some seconds, 90 at most unless steps are slow";
+    let what = "measuring the time of a step and all else of a trial: some seconds, 90 at most unless steps are slow";
     let bar = bar(what, global);
     let load = Machine::load();
     let command = worker_command()?;

@@ -61,7 +61,7 @@ fn a_fresh_home_is_calibrated_once_and_its_plan_is_what_runs() {
     let place = Place::new();
     place.spec(SPEC);
     let (plan, said) = planned(&place, &[]);
-    assert!(said.contains("timing parts of a trial"), "{said}");
+    assert!(said.contains("measuring the time of a step"), "{said}");
     assert!(!place.home().join("sweep.db").exists(), "nothing is written but the calibration");
     let left: Vec<_> = fs::read_dir(place.home().join("calibration")).unwrap().collect();
     assert_eq!(left.len(), 1, "no scratch folder stays: {left:?}");
@@ -80,7 +80,7 @@ fn a_fresh_home_is_calibrated_once_and_its_plan_is_what_runs() {
     let (again, said) = planned(&place, &[]);
     assert_eq!((again.clone(), said.as_str()), (plan.clone(), ""), "the second time nothing is measured");
     let (anew, said) = planned(&place, &["--measure-again"]);
-    assert!(said.contains("timing parts of a trial"), "{said}");
+    assert!(said.contains("measuring the time of a step"), "{said}");
     assert_eq!(keys(&anew["trials"]), keys(&plan["trials"]));
 
     place.ok(&["run", "spec.yaml"]);
@@ -123,7 +123,7 @@ fn what_is_done_is_counted_and_tells_how_long_the_rest_takes() {
     let batches = 4.0 * 6.0 * 12.0;
     close(&plan["parts"]["evaluation_batch"]["seconds"], sums["rest"].as_f64().unwrap() / batches);
     let (anew, said) = planned(&place, &["--measure-again"]);
-    assert!(said.contains("timing parts of a trial"), "{said}");
+    assert!(said.contains("measuring the time of a step"), "{said}");
     assert_eq!(anew["source"]["kind"], "calibration");
     // Other workers, or another batch size, are something else.
     for (from, to) in
@@ -141,10 +141,10 @@ fn a_budget_in_time_has_the_steps_that_were_planned() {
     place.spec(&spec);
     let (plan, said) = planned(&place, &[]);
     assert!(said.contains("measuring the model's curvature") && said.contains("a step takes"), "{said}");
-    assert_eq!(said.matches("timing parts").count(), 1, "{said}");
+    assert_eq!(said.matches("measuring the time").count(), 1, "{said}");
     let run = place.sweep(&["run", "spec.yaml"]);
     assert!(run.status.success(), "{}", stderr(&run));
-    assert!(!stderr(&run).contains("timing") && !stderr(&run).contains("measuring"), "{}", stderr(&run));
+    assert!(!stderr(&run).contains("measuring"), "{}", stderr(&run));
     assert_eq!(keys(&in_store(&place, "key")), keys(&plan["trials"]));
 }
 
@@ -155,7 +155,7 @@ fn a_calibration_that_makes_no_sense_is_made_again() {
     planned(&place, &[]);
     let file = fs::read_dir(place.home().join("calibration")).unwrap().next().unwrap().unwrap().path();
     fs::write(&file, "{\"version\": 1}").unwrap();
-    assert!(planned(&place, &[]).1.contains("timing parts of a trial"));
+    assert!(planned(&place, &[]).1.contains("measuring the time of a step"));
     assert_eq!(planned(&place, &[]).1, "");
 }
 
@@ -252,7 +252,7 @@ fn a_daemon_at_work_is_left_alone() {
         assert!(Instant::now() < deadline, "{statuses:?}");
     }
     let (_, said) = planned(&place, &["--measure-again"]);
-    assert!(said.contains("timing parts of a trial"), "{said}");
+    assert!(said.contains("measuring the time of a step"), "{said}");
     assert_eq!(
         place.json(&["list", "--output-mode", "json"]).as_array().map(Vec::len),
         Some(1),
