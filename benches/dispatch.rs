@@ -149,7 +149,7 @@ fn sweep(what: &'static str, home: &Path, text: &str, trials: u64, worker: Vec<O
         gpus: Gpus::None { why: "none are wanted".into() },
         daemon: false,
     };
-    let order = Order::new(home.join("bench.yaml"), text.to_owned(), facts()).unwrap();
+    let order = Order::new(home.join("bench.yaml"), text.to_owned(), facts(), None).unwrap();
     runtime.block_on(async {
         let mut scheduler = Scheduler::open(setup).unwrap();
         let (accepted, event) = scheduler.submit(order).unwrap();

@@ -43,6 +43,8 @@ pub enum NotComparable {
     Points { margin: Margin, metric: String },
     #[error("no seed of the baseline is done yet")]
     NoBaseline,
+    #[error("every seed of the baseline, {schedule} at {budget}, diverged or failed")]
+    BaselineLost { schedule: String, budget: String },
     #[error(
         "nothing to compare with {schedule} at {budget}: it has the smallest budget, and no other schedule was trained"
     )]
@@ -64,7 +66,9 @@ impl NotComparable {
             Self::Points { .. } => {
                 Some("write such as `1%` of the baseline, or `0.1` in its own unit".to_owned())
             }
-            Self::NoBaseline | Self::NoCandidate { .. } => None,
+            Self::NoBaseline => Some("`sweep watch` shows how far it is".to_owned()),
+            Self::BaselineLost { .. } => Some("name another with `--baseline`".to_owned()),
+            Self::NoCandidate { .. } => None,
         }
     }
 }
@@ -109,11 +113,18 @@ impl<'a> Compared<'a> {
         }
         let claim = Claim {
             maximize: sweep.maximize,
-            margin: margin.absolute(reference(&baseline, seeds).ok_or(NotComparable::NoBaseline)?),
+            margin: margin.absolute(reference(&baseline, seeds)?),
             alpha: 1.0 - asked.question.confidence.unwrap_or(CONFIDENCE),
             candidates: candidates.len(),
         };
         Ok(Self { baseline, candidates, margin, claim, chosen_by })
+    }
+}
+
+impl<'a> Compared<'a> {
+    /// The baseline and all candidates.
+    pub fn groups(&self) -> impl Iterator<Item = &Group<'a>> {
+        std::iter::once(&self.baseline).chain(self.candidates.iter().flatten())
     }
 }
 
@@ -158,10 +169,16 @@ fn baseline<'a>(
 
 /// What a relative margin is of. Where results decide how many seeds there are, those that are there in any case: the
 /// margin must not move while they come.
-fn reference(baseline: &Group<'_>, seeds: Seeds) -> Option<f64> {
+fn reference(baseline: &Group<'_>, seeds: Seeds) -> Result<f64, NotComparable> {
     let counts = |seed: u64| seeds.is_fixed() || seed < seeds.min;
     let values = baseline.done().filter(|outcome| counts(outcome.seed)).filter_map(|outcome| outcome.value);
-    cost::mean(&values.collect::<Vec<_>>())
+    cost::mean(&values.collect::<Vec<_>>()).ok_or_else(|| match baseline.missing() {
+        0 => NotComparable::BaselineLost {
+            schedule: baseline.cell.schedule.clone(),
+            budget: baseline.cell.budget.clone(),
+        },
+        _ => NotComparable::NoBaseline,
+    })
 }
 
 fn one_setting(groups: &[Group<'_>]) -> Result<(), NotComparable> {

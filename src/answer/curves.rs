@@ -25,6 +25,15 @@ pub struct Band {
     pub points: Vec<BandPoint>,
 }
 
+impl Band {
+    /// The schedule with its settings.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let settings = self.settings.iter().map(|(name, value)| format!(" {name}={value}"));
+        self.schedule.clone() + &settings.collect::<String>()
+    }
+}
+
 /// Over the seeds that have a value there.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct BandPoint {

@@ -1,6 +1,6 @@
 //! Results by anything: schedules over all budgets, a swept parameter, seeds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -63,10 +63,11 @@ impl Grouped {
         let cells =
             if by.iter().any(is_setting) { Cells::apart(outcomes) } else { Cells::new(sweep, outcomes) };
         let mut rows: Vec<(BTreeMap<String, Value>, Pool)> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
         for group in &cells.groups {
             for (seed, value) in seeds(group) {
                 let key = key(group, seed, by);
-                let place = rows.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+                let place = *places.entry(json!(key).to_string()).or_insert_with(|| {
                     rows.push((key, Pool::default()));
                     rows.len() - 1
                 });
@@ -125,15 +126,13 @@ fn key(group: &Group<'_>, seed: u64, by: &[String]) -> BTreeMap<String, Value> {
 /// The values of several cells by seed.
 #[derive(Default)]
 struct Pool {
-    cells: Vec<i64>,
+    cells: HashSet<i64>,
     seeds: BTreeMap<u64, Vec<f64>>,
 }
 
 impl Pool {
     fn add(&mut self, cell: i64, seed: u64, value: Option<f64>) {
-        if !self.cells.contains(&cell) {
-            self.cells.push(cell);
-        }
+        self.cells.insert(cell);
         self.seeds.entry(seed).or_default().extend(value);
     }
 

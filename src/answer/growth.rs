@@ -1,6 +1,6 @@
 //! Which seeds a sweep still needs, where results decide.
 
-use super::{Asked, Compared, Group, compared::by_seed};
+use super::{Asked, Compared, Group, NotComparable, compared::by_seed};
 use crate::{
     cost::{pairs::Outcomes, racing::Race},
     spec::Spec,
@@ -8,21 +8,26 @@ use crate::{
 };
 
 /// The cells of a sweep that want more seeds than they have, each with how many: those whose comparison with the
-/// baseline is open, and the baseline. None where all is decided, or there is nothing to compare.
-#[must_use]
-pub fn wanted(sweep: &SweepRow, outcomes: &[Outcome], spec: &Spec) -> Vec<(CellId, u64)> {
+/// baseline is open, and the baseline; none where all is decided.
+///
+/// # Errors
+/// There is nothing to compare.
+pub fn wanted(
+    sweep: &SweepRow,
+    outcomes: &[Outcome],
+    spec: &Spec,
+) -> Result<Vec<(CellId, u64)>, NotComparable> {
     let asked = Asked { question: spec.question.clone(), candidates: Vec::new() };
-    let Ok(compared) = Compared::new(sweep, outcomes, &asked, spec.seeds) else { return Vec::new() };
+    let compared = Compared::new(sweep, outcomes, &asked, spec.seeds)?;
     let race = Race::new(compared.claim, spec.seeds.min, spec.seeds.max);
     let baseline = by_seed(&compared.baseline);
     let candidates: Vec<Vec<Outcomes>> =
         compared.candidates.iter().map(|its| its.iter().map(by_seed).collect()).collect();
     let borrowed: Vec<Vec<&Outcomes>> = candidates.iter().map(|its| its.iter().collect()).collect();
     let decision = race.decide(&baseline, &borrowed);
-    let groups = std::iter::once(&compared.baseline).chain(compared.candidates.iter().flatten());
     let seeds = std::iter::once(decision.baseline).chain(decision.wanted.into_iter().flatten());
     let lacks = |(group, seeds): (&Group<'_>, u64)| {
         (group.outcomes.len() < seeds as usize).then_some((group.cell.id, seeds))
     };
-    groups.zip(seeds).filter_map(lacks).collect()
+    Ok(compared.groups().zip(seeds).filter_map(lacks).collect())
 }

@@ -19,7 +19,7 @@ pub use compared::{Asked, CONFIDENCE, Compared, NotComparable};
 pub use curves::{Band, BandPoint, band, of_band};
 pub use grouped::{Grouped, GroupedRow};
 pub use growth::wanted;
-pub use priced::{Price, Priced, PricedRow, PricedUses};
+pub use priced::{Elsewhere, Price, Priced, PricedRow, PricedUses};
 pub use savings::{Budget, Compete, Evidence, Saves, Savings, Scale, Schedule, SweepCost, Verdict, Yours};
 pub use spent::{Account, Spent, SpentRow, Uses};
 pub use standing::{Standing, standings};

@@ -17,10 +17,8 @@ pub struct Priced {
     pub name: String,
     /// What it is priced with; without, there are no dollars.
     pub offer: Option<Offer>,
-    /// Whether that is another machine than the one that it was trained on.
-    pub elsewhere: bool,
-    /// How many times as fast that machine is taken to be.
-    pub speedup: f64,
+    /// Where that is another machine than the one that it was trained on.
+    pub elsewhere: Option<Elsewhere>,
     pub rows: Vec<PricedRow>,
     pub total: PricedUses,
     /// Of the total: results of earlier sweeps that it took over.
@@ -29,8 +27,26 @@ pub struct Priced {
     pub paid: Price,
     /// How long the machine was at it, in hours.
     pub wall_hours: f64,
-    /// What a rental for that long is charged, by its steps and its minimum.
+    /// What a rental for that long is charged, by its steps and its minimum; elsewhere of the whole machine, with all of its
+    /// devices at work.
     pub billed_usd: Option<f64>,
+}
+
+/// What another machine is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Elsewhere {
+    /// How many times as fast a device there is as one here.
+    pub speedup: f64,
+    /// Devices of the machine that trained.
+    pub devices: u32,
+}
+
+impl Elsewhere {
+    /// `devices` as whoever asks says, or as the machine's own offer does, or one.
+    #[must_use]
+    pub fn new(speedup: f64, devices: Option<u32>, own: Option<&Offer>) -> Self {
+        Self { speedup, devices: devices.or(own.map(Offer::devices)).unwrap_or(1) }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -66,21 +82,19 @@ pub struct Price {
 #[derive(Clone, Copy)]
 struct Rate<'a> {
     offer: Option<&'a Offer>,
-    elsewhere: bool,
-    speedup: f64,
+    elsewhere: Option<Elsewhere>,
 }
 
 impl Priced {
-    /// Where the offer is of another machine, an hour of this one is taken for `1 / speedup` hours of one of its GPUs.
+    /// Where the offer is of another machine, an hour of a device here is taken for `1 / speedup` hours of one there.
     #[must_use]
     pub fn new(
         sweep: &SweepRow,
         account: &Account,
         offer: Option<Offer>,
-        elsewhere: bool,
-        speedup: f64,
+        elsewhere: Option<Elsewhere>,
     ) -> Self {
-        let rate = Rate { offer: offer.as_ref(), elsewhere, speedup };
+        let rate = Rate { offer: offer.as_ref(), elsewhere };
         let row = |row: &SpentRow| PricedRow {
             schedule: row.schedule.clone(),
             budget: row.budget.clone(),
@@ -88,44 +102,42 @@ impl Priced {
             trials: row.trials,
             uses: rate.uses(row.uses),
         };
-        let wall_hours = account.wall_seconds / speedup / 3600.0;
-        let billed = offer.as_ref().map(|offer| match elsewhere {
-            false => bill::Bill::of(offer, account.wall_seconds).usd,
-            // One of its GPUs: the rest of the machine is for others.
-            true => {
-                let bill = bill::Bill::of(offer, account.paid().machine_seconds / speedup);
-                bill.usd / f64::from(offer.devices())
-            }
-        });
+        let total = rate.uses(account.total);
+        let wall_seconds = match (elsewhere, &offer) {
+            (Some(_), Some(offer)) => total.all.hours * 3600.0 / f64::from(offer.devices()),
+            _ => account.wall_seconds,
+        };
         Self {
             version: 1,
             sweep: sweep.sweep,
             name: sweep.name.clone(),
             rows: account.rows.iter().map(row).collect(),
-            total: rate.uses(account.total),
+            total,
             taken_over: rate.price(account.taken_over),
             paid: rate.price(account.paid()),
-            wall_hours,
-            billed_usd: billed,
+            wall_hours: wall_seconds / 3600.0,
+            billed_usd: offer.as_ref().map(|offer| bill::Bill::of(offer, wall_seconds).usd),
             offer,
             elsewhere,
-            speedup,
         }
     }
 }
 
 impl Rate<'_> {
     fn price(self, spent: Spent) -> Price {
-        let seconds = spent.machine_seconds / self.speedup;
-        let (hours, usd) = match self.offer {
-            None => (seconds / 3600.0, None),
-            Some(offer) => {
-                let share = if self.elsewhere { 1.0 / f64::from(offer.devices()) } else { 1.0 };
-                (bill::device_hours(offer, seconds, share), Some(bill::usd(offer, seconds, share)))
+        let seconds = spent.machine_seconds;
+        let (hours, usd) = match (self.offer, self.elsewhere) {
+            (None, _) => (seconds / 3600.0, None),
+            (Some(offer), None) => {
+                (bill::device_hours(offer, seconds, 1.0), Some(bill::usd(offer, seconds, 1.0)))
+            }
+            (Some(offer), Some(Elsewhere { speedup, devices })) => {
+                let hours = seconds * f64::from(devices) / speedup / 3600.0;
+                (hours, Some(hours * offer.usd_per_device_hour()))
             }
         };
         // Another machine takes other energy.
-        let is_measured = spent.joules > 0.0 && !self.elsewhere;
+        let is_measured = spent.joules > 0.0 && self.elsewhere.is_none();
         Price { hours, usd, kwh: is_measured.then_some(spent.joules / 3.6e6) }
     }
 

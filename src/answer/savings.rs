@@ -10,13 +10,13 @@ use crate::{
         self, Interval,
         equal::{EqualBudget, equal_budget},
         noninferiority::{PairedTest, Undecidable},
-        pairs::Outcomes,
+        pairs::{Outcomes, lost},
         payback::{self, Saving},
         racing::{Race, Standing},
         sequence::{self, Step},
     },
     spec::Seeds,
-    store::{Outcome, SweepRow, TrialStatus},
+    store::{Outcome, SweepRow},
 };
 
 /// The answer, as JSON has it.
@@ -39,6 +39,13 @@ pub struct Savings {
     /// Schedules over which the statement is corrected, and the level of each of their tests.
     pub candidates: usize,
     pub level: f64,
+    /// What the comparison was restricted to by whoever asked: values of parameters, and schedules; all, where none.
+    pub settings: Vec<(String, f64)>,
+    pub asked_candidates: Vec<String>,
+    /// Trials of the cells that were compared which have no result yet.
+    pub missing: usize,
+    /// Whether settings were chosen by the values that are compared.
+    pub same_set: bool,
     /// The fewest and the most seeds, where results decided: each look at them has a level of its own.
     pub adaptive: Option<(u64, u64)>,
     /// What is chosen by which samples are in the test set: one standard error of the baseline's accuracy.
@@ -55,7 +62,7 @@ pub struct Compete {
     pub budget: String,
     pub steps: u64,
     pub settings: BTreeMap<String, f64>,
-    /// Seeds that are done, and those that diverged or failed.
+    /// Seeds that are done with a value, and those that diverged, failed or have none.
     pub seeds: usize,
     pub lost: usize,
     pub mean: Option<f64>,
@@ -167,6 +174,8 @@ pub struct Evidence<'a> {
     pub sweep: &'a SweepRow,
     pub outcomes: &'a [Outcome],
     pub priced: &'a Priced,
+    /// Of all its attempts, which is what it is priced for.
+    pub device_seconds: f64,
     pub seeds: Seeds,
     /// Of the test set, where the metric is of one.
     pub test_samples: Option<u64>,
@@ -178,7 +187,8 @@ impl Savings {
     pub fn new(compared: &Compared<'_>, evidence: &Evidence<'_>) -> Self {
         let times = Times::new(evidence.outcomes);
         let baseline = compete(&compared.baseline, &times);
-        let verdicts = verdicts(compared, evidence.seeds);
+        let is_open = matches!(evidence.sweep.state.as_str(), "open" | "paused");
+        let verdicts = verdicts(compared, evidence.seeds, is_open);
         let by_baseline = by_seed(&compared.baseline);
         let schedules = compared.candidates.iter().zip(verdicts).map(|(groups, verdicts)| {
             let budgets: Vec<Budget> = groups
@@ -189,13 +199,17 @@ impl Savings {
             let smallest = budgets.iter().rposition(|budget| budget.verdict == Verdict::Shown);
             let is_own = groups[0].cell.schedule == baseline.schedule;
             let saves = smallest.and_then(|place| saves(&budgets[place], &baseline, evidence));
-            let equal = (!is_own).then(|| equal(compared, groups, &by_baseline)).flatten();
+            // Its interval is of seeds that nobody looked at before.
+            let may_meet = !is_own && evidence.seeds.is_fixed();
+            let equal = may_meet.then(|| equal(compared, groups, &by_baseline)).flatten();
             Schedule { schedule: groups[0].cell.schedule.clone(), budgets, smallest, equal, saves }
         });
-        let share = cost::is_share(&evidence.sweep.metric).then_some(baseline.mean).flatten();
+        // Other shares are of pixels, or of what else a sample has many of.
+        let name = evidence.sweep.metric.rsplit('/').next();
+        let share = baseline.mean.filter(|_| matches!(name, Some("accuracy" | "top5_accuracy")));
         let error = share.zip(evidence.test_samples).map(|(share, samples)| cost::test_error(share, samples));
         let all = evidence.priced.total.all;
-        let baselines = baseline.seconds.map(|seconds| device_seconds(evidence) / seconds);
+        let baselines = baseline.seconds.map(|seconds| evidence.device_seconds / seconds);
         Self {
             version: 1,
             sweep: evidence.sweep.sweep,
@@ -209,6 +223,10 @@ impl Savings {
             confidence: ((1.0 - compared.claim.alpha) * 1e12).round() / 1e12,
             candidates: compared.claim.candidates,
             level: compared.claim.level(),
+            settings: Vec::new(),
+            asked_candidates: Vec::new(),
+            missing: compared.groups().map(Group::missing).sum(),
+            same_set: compared.chosen_by.as_ref() == Some(&evidence.sweep.metric),
             adaptive: (!evidence.seeds.is_fixed()).then_some((evidence.seeds.min, evidence.seeds.max)),
             test_samples: evidence.test_samples,
             test_error: error,
@@ -242,13 +260,9 @@ impl Savings {
     }
 }
 
-fn device_seconds(evidence: &Evidence<'_>) -> f64 {
-    evidence.outcomes.iter().filter_map(|outcome| outcome.device_seconds).sum()
-}
-
 type Tested = (Verdict, Option<PairedTest>);
 
-fn verdicts(compared: &Compared<'_>, seeds: Seeds) -> Vec<Vec<Tested>> {
+fn verdicts(compared: &Compared<'_>, seeds: Seeds, is_open: bool) -> Vec<Vec<Tested>> {
     let baseline = by_seed(&compared.baseline);
     let cells: Vec<Vec<Outcomes>> =
         compared.candidates.iter().map(|its| its.iter().map(by_seed).collect()).collect();
@@ -264,7 +278,8 @@ fn verdicts(compared: &Compared<'_>, seeds: Seeds) -> Vec<Vec<Tested>> {
     let tested = |comparison: cost::racing::Comparison| {
         let verdict = match comparison.standing {
             Standing::NotReached => Verdict::NotReached,
-            Standing::Open => Verdict::Open,
+            Standing::Open if is_open => Verdict::Open,
+            Standing::Open => Verdict::NotShown { seeds_needed: None },
             Standing::Shown => Verdict::Shown,
             Standing::Futile => Verdict::Futile,
             Standing::NotShown => Verdict::NotShown { seeds_needed: None },
@@ -300,7 +315,7 @@ fn equal(compared: &Compared<'_>, groups: &[Group<'_>], baseline: &Outcomes) -> 
     let curve: Vec<(u64, Outcomes)> =
         groups.iter().rev().map(|group| (group.cell.steps, by_seed(group))).collect();
     let curve: Vec<(u64, &Outcomes)> = curve.iter().map(|(steps, seeds)| (*steps, seeds)).collect();
-    equal_budget(baseline, &curve, compared.claim.maximize, compared.claim.alpha).ok()
+    equal_budget(baseline, &curve, compared.claim.maximize, compared.claim.level()).ok()
 }
 
 fn compete(group: &Group<'_>, times: &Times) -> Compete {
@@ -313,7 +328,7 @@ fn compete(group: &Group<'_>, times: &Times) -> Compete {
         steps: group.cell.steps,
         settings: group.cell.settings.clone(),
         seeds: values.len(),
-        lost: group.count(TrialStatus::Diverged) + group.count(TrialStatus::Failed),
+        lost: lost(&by_seed(group)),
         mean: cost::mean(&values),
         low,
         high,
@@ -338,7 +353,7 @@ fn saves(budget: &Budget, baseline: &Compete, evidence: &Evidence<'_>) -> Option
     let ratio = budget.time_ratio?;
     let all = evidence.priced.total.all;
     // What a second of a slot came to in this sweep, in hours and dollars of its machine.
-    let part = baseline.seconds? / device_seconds(evidence);
+    let part = baseline.seconds? / evidence.device_seconds;
     let per_training = Saving::per_training(all.hours * part, all.usd.unwrap_or(0.0) * part, ratio);
     let in_trainings = Saving { usd: per_training.share, ..per_training };
     let yours = evidence.scale.full_cost.map(|full_cost| {

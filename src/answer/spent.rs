@@ -1,6 +1,9 @@
 //! What a sweep took: device time, money and energy, per schedule and budget, and how much of it led to results.
 
-use std::{collections::HashMap, ops::AddAssign};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::AddAssign,
+};
 
 use serde::Serialize;
 
@@ -94,7 +97,8 @@ impl Account {
         }
         let mut rows: Vec<SpentRow> = Vec::new();
         let mut places: HashMap<(&str, u64), usize> = HashMap::new();
-        let mut counted: HashMap<TrialId, Uses> = HashMap::new();
+        // In the plan's order: sums of the same numbers are the same.
+        let (mut counted, mut total) = (HashSet::new(), Uses::default());
         for outcome in outcomes {
             let Some(its) = attempts.get(&outcome.trial) else { continue };
             let uses = uses(outcome, its);
@@ -106,17 +110,16 @@ impl Account {
             });
             rows[place].trials += 1;
             rows[place].uses += uses;
-            counted.insert(outcome.trial, uses);
-        }
-        let order: Vec<String> = rows.iter().fold(Vec::new(), |mut order, row| {
-            if !order.contains(&row.schedule) {
-                order.push(row.schedule.clone());
+            if counted.insert(outcome.trial) {
+                total += uses;
             }
-            order
-        });
-        rows.sort_by_key(|row| (order.iter().position(|name| *name == row.schedule), row.steps));
-        let mut total = Uses::default();
-        counted.into_values().for_each(|uses| total += uses);
+        }
+        let mut order: HashMap<String, usize> = HashMap::new();
+        for row in &rows {
+            let next = order.len();
+            order.entry(row.schedule.clone()).or_insert(next);
+        }
+        rows.sort_by_key(|row| (order[&row.schedule], row.steps));
         let is_earlier = |span: &&Span| span.ended_at.is_some_and(|ended| ended <= sweep.created_at);
         let mut taken_over = Spent::default();
         spans.iter().filter(is_earlier).for_each(|span| taken_over += spent(span, 1.0));

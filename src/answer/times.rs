@@ -4,14 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::store::{Cell, Outcome};
 
-/// Device seconds of a training by settings and steps: the fastest finished one of as many steps or more.
+/// Device seconds of a training by steps, and by settings as far as they change what a step costs: the fastest finished one of
+/// as many steps or more.
 ///
-/// Schedules cost the same, so all of them tell. The fastest is what else was at work on the machine disturbed least; and
-/// where all trainings of a budget were disturbed, none of them takes longer than one of more steps.
+/// Schedules and rates cost the same, so all of them tell. The fastest is what else was at work on the machine disturbed
+/// least; and where all trainings of a budget were disturbed, none of them takes longer than one of more steps.
 #[derive(Debug, Clone, Default)]
 pub struct Times(HashMap<Setting, BTreeMap<u64, f64>>);
 
 type Setting = Vec<(String, u64)>;
+
+/// Numbers that go into an update and change nothing about its cost.
+const FREE: [&str; 3] = ["learning_rate", "momentum", "weight_decay"];
 
 impl Times {
     #[must_use]
@@ -48,7 +52,8 @@ impl Times {
 }
 
 fn setting(cell: &Cell) -> Setting {
-    cell.settings.iter().map(|(name, value)| (name.clone(), (value + 0.0).to_bits())).collect()
+    let costly = cell.settings.iter().filter(|(name, _)| !FREE.contains(&name.as_str()));
+    costly.map(|(name, value)| (name.clone(), (value + 0.0).to_bits())).collect()
 }
 
 #[cfg(test)]
@@ -60,18 +65,21 @@ mod tests {
 
     #[test]
     fn the_fastest_counts_and_fewer_steps_never_take_longer() {
-        let cell = |steps, rate| Cell {
+        let cell = |steps, batch| Cell {
             id: 1,
             schedule: "cosine".to_owned(),
             budget: String::new(),
             steps,
-            settings: BTreeMap::from([("learning_rate".to_owned(), rate)]),
+            settings: BTreeMap::from([
+                ("batch".to_owned(), batch),
+                ("learning_rate".to_owned(), 1.0 / steps as f64),
+            ]),
             followed: None,
         };
-        let outcome = |steps, rate, end, seconds| Outcome {
+        let outcome = |steps, batch, end, seconds| Outcome {
             trial: 1,
             seed: 0,
-            cell: Arc::new(cell(steps, rate)),
+            cell: Arc::new(cell(steps, batch)),
             end: Some(end),
             value: None,
             selection: None,
@@ -88,14 +96,14 @@ mod tests {
             outcome(400, 0.1, Failed, 1.0),
             outcome(400, 0.2, Done, 70.0),
         ]);
-        for (steps, rate, seconds) in [
+        for (steps, batch, seconds) in [
             (100, 0.1, Some(20.0)),
             (200, 0.1, Some(20.0)),
             (400, 0.1, Some(40.0)),
             (400, 0.2, Some(70.0)),
             (100, 0.2, None),
         ] {
-            assert_eq!(times.of(&cell(steps, rate)), seconds, "{steps} {rate}");
+            assert_eq!(times.of(&cell(steps, batch)), seconds, "{steps} {batch}");
         }
     }
 }

@@ -4,10 +4,9 @@ use std::process::ExitCode;
 
 use super::{Failure, Global, output::Output, price};
 use crate::{
-    answer::{Account, Priced},
+    answer::{Account, Elsewhere, Priced},
     cost::Offer,
-    report,
-    store::{self, Reader, SweepRow},
+    report, store,
 };
 
 #[derive(Debug, clap::Args)]
@@ -33,6 +32,9 @@ pub(super) struct Rate {
     /// How many times as fast a device there is as this machine
     #[arg(long, value_name = "TIMES", requires = "elsewhere", default_value_t = 1.0, value_parser = times)]
     speedup: f64,
+    /// How many devices, such as GPUs, this machine has; unless told what its own price says, or one
+    #[arg(long, value_name = "N", requires = "elsewhere", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    devices: Option<u32>,
     /// What this machine costs, in dollars per hour
     #[arg(long, value_name = "USD", value_parser = usd)]
     usd_per_hour: Option<f64>,
@@ -51,17 +53,20 @@ pub(super) fn usd(text: &str) -> Result<f64, String> {
 }
 
 impl Rate {
-    /// The offer, and whether it is of another machine than the one that trained.
-    pub(super) fn offer(&self, reader: &Reader, sweep: &SweepRow) -> Result<(Option<Offer>, bool), Failure> {
+    /// The offer that was asked for, if any, and whether it is of another machine than the one that trained.
+    pub(super) fn asked(&self) -> Result<(Option<Offer>, bool), Failure> {
         match (&self.elsewhere, self.usd_per_hour) {
             (Some(name), _) => Ok((Some(price::named(&self.own.table()?, name, self.spot)?), true)),
-            (None, Some(usd)) => Ok((Some(Offer::own(usd)), false)),
-            (None, None) => Ok((reader.price(sweep.sweep)?, false)),
+            (None, usd) => Ok((usd.map(Offer::own), false)),
         }
     }
 
     pub(super) fn speedup(&self) -> f64 {
         self.speedup
+    }
+
+    pub(super) fn devices(&self) -> Option<u32> {
+        self.devices
     }
 }
 
@@ -70,8 +75,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let sweep = reader.find(&args.sweep)?;
     let outcomes = reader.outcomes(sweep.sweep)?;
     let account = Account::new(&sweep, &outcomes, &reader.spans(&outcomes)?);
-    let (offer, elsewhere) = args.rate.offer(&reader, &sweep)?;
-    let priced = Priced::new(&sweep, &account, offer, elsewhere, args.rate.speedup());
+    let (asked, elsewhere) = args.rate.asked()?;
+    let own = reader.price(sweep.sweep)?;
+    let rate = &args.rate;
+    let there = elsewhere.then(|| Elsewhere::new(rate.speedup, rate.devices, own.as_ref()));
+    let priced = Priced::new(&sweep, &account, asked.or(own), there);
     let people = |format, look| report::cost(&priced, format, look);
     args.output.document(global, &priced, people, || report::cost_table(&priced))?;
     Ok(ExitCode::SUCCESS)

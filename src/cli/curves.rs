@@ -97,11 +97,14 @@ fn keep(cells: &mut Cells<'_>, args: &Args, is_chart: bool) -> Result<(), Failur
 }
 
 fn chart(metric: &str, bands: &[Band]) -> Chart {
+    let are_apart =
+        bands.windows(2).any(|pair| (&pair[0].schedule, pair[0].steps) == (&pair[1].schedule, pair[1].steps));
     let series = bands.iter().map(|band| {
+        let schedule = if are_apart { band.label() } else { band.schedule.clone() };
         let points = band.points.iter().map(|point| (point.step as f64, point.mean)).collect();
         let ranges =
             band.points.iter().map(|point| (point.low.unwrap_or(f64::NAN), point.high.unwrap_or(f64::NAN)));
-        Series { name: name(band), points, kind: Kind::Band(ranges.collect()) }
+        Series { name: format!("{schedule} {}", band.budget), points, kind: Kind::Band(ranges.collect()) }
     });
     Chart {
         title: format!("{metric}, mean over seeds"),
@@ -110,10 +113,6 @@ fn chart(metric: &str, bands: &[Band]) -> Chart {
         series: series.collect(),
         ..Chart::default()
     }
-}
-
-fn name(band: &Band) -> String {
-    format!("{} {}", band.schedule, band.budget)
 }
 
 fn table(bands: &[Band]) -> Table {

@@ -76,12 +76,16 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         }
         return Ok(ExitCode::SUCCESS);
     };
-    write_whole(path, text(&document, kind, path).as_bytes())?;
+    let picture = path.with_extension("svg");
+    let name = picture.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    write_whole(path, text(&document, kind, &name).as_bytes())?;
+    let mut wrote = format!("wrote {}", path.display());
     if kind == Kind::Markdown {
-        write_whole(&path.with_extension("svg"), document.svg().as_bytes())?;
+        write_whole(&picture, document.svg().as_bytes())?;
+        wrote += &format!(" and {}", picture.display());
     }
     if global.output_mode == OutputMode::Cli {
-        say(&format!("wrote {}", path.display()));
+        say(&wrote);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -103,13 +107,11 @@ pub(super) fn kind(path: &Path) -> Result<Kind, Failure> {
     }
 }
 
-/// A document as a file of this name.
-pub(super) fn text(document: &Document, kind: Kind, path: &Path) -> String {
-    let picture = path.with_extension("svg");
-    let picture = picture.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+/// A document as a file; Markdown has its charts in a picture of this name.
+pub(super) fn text(document: &Document, kind: Kind, picture: &str) -> String {
     match kind {
         Kind::Page => document.html(),
-        Kind::Markdown => document.markdown(&picture),
+        Kind::Markdown => document.markdown(picture),
         Kind::Picture => document.svg(),
     }
 }
@@ -126,8 +128,8 @@ pub(super) fn document(
     let inquiry = &options.inquiry;
     let standings = standings(sweep, &cells, &Times::new(&outcomes), 1.0 - inquiry.confidence);
     let account = Account::new(sweep, &outcomes, &reader.spans(&outcomes)?);
-    let priced = inquiry.priced(sweep, &account);
-    let savings = inquiry.answer(reader, sweep, &outcomes, &priced)?;
+    let priced = inquiry.priced(reader, sweep, &account)?;
+    let savings = inquiry.answer(reader, sweep, &outcomes, &account)?;
     let bands = bands(reader, sweep, cells)?;
     let found = Findings {
         sweep,

@@ -8,6 +8,7 @@ use crate::{
     cost::is_share,
     engine::SweepId,
     report::{self, Format, Look, Results, Statistic, Totals},
+    spec::Metric,
     store::{self, Outcome, Reader, SweepRow},
 };
 
@@ -22,6 +23,9 @@ pub(super) struct Args {
     /// Another metric than the sweep's, such as `validation/loss`
     #[arg(long, value_name = "METRIC")]
     metric: Option<String>,
+    /// Whether more of that metric is better, where its name does not say: `maximize` or `minimize`
+    #[arg(long, value_name = "GOAL", requires = "metric", value_parser = goal)]
+    goal: Option<bool>,
     /// What stands for a cell's seeds: `mean`, `median` or `best`
     #[arg(long, value_name = "NAME", default_value = "mean")]
     statistic: Statistic,
@@ -40,7 +44,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let mut sweep = reader.find(&args.sweep)?;
     let mut outcomes = reader.outcomes(sweep.sweep)?;
     if let Some(metric) = &args.metric {
-        judge_by(&reader, &mut sweep, &mut outcomes, metric)?;
+        judge_by(&reader, &mut sweep, &mut outcomes, (metric, args.goal))?;
     }
     if !args.by.is_empty() {
         let grouped = Grouped::new(&sweep, &outcomes, &args.by).map_err(Failure::usage)?;
@@ -60,7 +64,7 @@ pub(super) fn judge_by(
     reader: &Reader,
     sweep: &mut SweepRow,
     outcomes: &mut [Outcome],
-    metric: &str,
+    (metric, goal): (&str, Option<bool>),
 ) -> Result<(), Failure> {
     if metric == sweep.metric {
         return Ok(());
@@ -72,13 +76,30 @@ pub(super) fn judge_by(
     for (outcome, value) in outcomes.iter_mut().zip(values) {
         (outcome.value, outcome.gap) = (value, None);
     }
-    // The same on another set goes the same way; otherwise losses and errors are what is measured beside shares.
-    let name = |metric: &str| metric.rsplit('/').next().map(str::to_owned);
-    if name(metric) != name(&sweep.metric) {
-        sweep.maximize = is_share(metric);
-    }
+    sweep.maximize = goal.or_else(|| direction(metric, sweep)).ok_or_else(|| {
+        let failure = Failure::usage(format!("whether more of `{metric}` is better is not known"));
+        failure.hint("`--goal maximize` or `--goal minimize` says it")
+    })?;
     metric.clone_into(&mut sweep.metric);
     Ok(())
+}
+
+fn goal(text: &str) -> Result<bool, String> {
+    match text {
+        "maximize" => Ok(true),
+        "minimize" => Ok(false),
+        _ => Err("there are `maximize` and `minimize`".to_owned()),
+    }
+}
+
+/// Whether more of a metric is better: the same on another set goes the same way, and some are known by name.
+fn direction(metric: &str, sweep: &SweepRow) -> Option<bool> {
+    let name = |metric: &str| metric.rsplit('/').next().map(str::to_owned);
+    if name(metric) == name(&sweep.metric) {
+        return Some(sweep.maximize);
+    }
+    let known = Metric::ALL.iter().find(|known| Some(known.name()) == name(metric).as_deref());
+    known.map(|known| known.maximize()).or_else(|| is_share(metric).then_some(true))
 }
 
 /// Prints a sweep's results as the output mode asks; gives back how many of its trials failed.

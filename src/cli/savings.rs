@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Failure, Global, cost, output::Output, question::Baseline};
 use crate::{
-    answer::{Account, Asked, CONFIDENCE, Compared, Evidence, NotComparable, Priced, Savings, Scale},
+    answer::{
+        Account, Asked, CONFIDENCE, Compared, Elsewhere, Evidence, NotComparable, Priced, Savings, Scale,
+    },
     cost::Offer,
     report,
     spec::{self, Seeds},
@@ -50,8 +52,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let outcomes = reader.outcomes(sweep.sweep)?;
     let inquiry = args.ask.inquiry(&reader, &sweep)?;
     let account = Account::new(&sweep, &outcomes, &reader.spans(&outcomes)?);
-    let priced = inquiry.priced(&sweep, &account);
-    let savings = inquiry.answer(&reader, &sweep, &outcomes, &priced)?.map_err(|problem| {
+    let savings = inquiry.answer(&reader, &sweep, &outcomes, &account)?.map_err(|problem| {
         let failure = Failure::usage(&problem);
         problem.hint().into_iter().fold(failure, Failure::hint)
     })?;
@@ -64,7 +65,7 @@ impl Ask {
     /// All of it, with what the spec says where nothing is asked.
     pub(super) fn inquiry(&self, reader: &Reader, sweep: &SweepRow) -> Result<Inquiry, Failure> {
         let question = self.baseline.question(designed(reader, sweep)?.1);
-        let (offer, elsewhere) = self.rate.offer(reader, sweep)?;
+        let (asked_offer, elsewhere) = self.rate.asked()?;
         Ok(Inquiry {
             schedule: question.schedule,
             budget: question.budget,
@@ -74,9 +75,10 @@ impl Ask {
             settings: self.baseline.settings(),
             full_cost: self.full_cost,
             trainings_per_year: self.trainings_per_year,
-            offer,
+            asked_offer,
             elsewhere,
             speedup: self.rate.speedup(),
+            devices: self.rate.devices(),
         })
     }
 }
@@ -93,15 +95,29 @@ pub(super) struct Inquiry {
     settings: Vec<(String, f64)>,
     full_cost: Option<f64>,
     trainings_per_year: Option<f64>,
-    offer: Option<Offer>,
+    /// Instead of the one that the store has.
+    asked_offer: Option<Offer>,
     /// Whether that is of another machine than the one that trained.
     elsewhere: bool,
     speedup: f64,
+    devices: Option<u32>,
 }
 
 impl Inquiry {
-    pub(super) fn priced(&self, sweep: &SweepRow, account: &Account) -> Priced {
-        Priced::new(sweep, account, self.offer.clone(), self.elsewhere, self.speedup)
+    pub(super) fn priced(
+        &self,
+        reader: &Reader,
+        sweep: &SweepRow,
+        account: &Account,
+    ) -> Result<Priced, Failure> {
+        let own = reader.price(sweep.sweep)?;
+        let there = self.elsewhere.then(|| Elsewhere::new(self.speedup, self.devices, own.as_ref()));
+        Ok(Priced::new(sweep, account, self.asked_offer.clone().or(own), there))
+    }
+
+    /// The price that whoever asked gave, which no store can confirm.
+    pub(super) fn asked_offer(&self) -> Option<&Offer> {
+        self.asked_offer.as_ref()
     }
 
     /// The answer, or why there is none.
@@ -110,8 +126,10 @@ impl Inquiry {
         reader: &Reader,
         sweep: &SweepRow,
         outcomes: &[Outcome],
-        priced: &Priced,
+        account: &Account,
     ) -> Result<Result<Savings, NotComparable>, Failure> {
+        let priced = &self.priced(reader, sweep, account)?;
+        let device_seconds = account.total.all().device_seconds;
         let margin = self.margin.as_deref().map(str::parse).transpose().map_err(Failure::usage)?;
         let (schedule, budget, confidence) =
             (self.schedule.clone(), self.budget.clone(), Some(self.confidence));
@@ -122,10 +140,10 @@ impl Inquiry {
         let test_samples = reader.samples(sweep)?;
         let scale = Scale { full_cost: self.full_cost, trainings_per_year: self.trainings_per_year };
         Ok(Compared::new(sweep, &outcomes, &asked, seeds).map(|compared| {
-            Savings::new(
-                &compared,
-                &Evidence { sweep, outcomes: &outcomes, priced, seeds, test_samples, scale },
-            )
+            let evidence =
+                Evidence { sweep, outcomes: &outcomes, priced, device_seconds, seeds, test_samples, scale };
+            let (settings, candidates) = (self.settings.clone(), self.candidates.clone());
+            Savings { settings, asked_candidates: candidates, ..Savings::new(&compared, &evidence) }
         }))
     }
 }
@@ -144,11 +162,14 @@ fn of_settings(settings: &[(String, f64)], outcomes: &[Outcome]) -> Result<Vec<O
     Ok(outcomes)
 }
 
-/// How many seeds a sweep's spec let results decide on, and what it asked; as many as there are and nothing, where this
-/// version cannot read it any longer.
+/// How many seeds a sweep's spec let results decide on, and what it asked.
 fn designed(reader: &Reader, sweep: &SweepRow) -> Result<(Seeds, spec::Question), Failure> {
-    Ok(match spec::parse(&reader.spec(sweep.sweep)?, Path::new("spec.yaml")) {
-        Ok(spec) => (spec.seeds, spec.question),
-        Err(_) => (Seeds::fixed(1), spec::Question::default()),
-    })
+    match spec::parse(&reader.spec(sweep.sweep)?, Path::new("spec.yaml")) {
+        Ok(spec) => Ok((spec.seeds, spec.question)),
+        // Without it nobody knows whether seeds were added by looking at results, which changes every level.
+        Err(error) => {
+            let what = format!("this version cannot read the spec of sweep {} any longer", sweep.sweep);
+            Err(Failure::usage(what).hint(error))
+        }
+    }
 }

@@ -4,8 +4,8 @@ use std::{fs, path::PathBuf, process::ExitCode};
 
 use super::{
     Failure, Global, OutputMode,
-    failure::print,
-    report::{Options, document, kind, text},
+    failure::{print, say},
+    report::{Kind, Options, document, kind, text},
 };
 use crate::{
     report::{self, Difference},
@@ -33,7 +33,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         return Err(wrong(format!("is larger than {} MiB", MAX_BYTES >> 20)));
     }
     let written = fs::read_to_string(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    let options = report::options_of(&written).and_then(|options| serde_json::from_value(options).ok());
+    let options = report::options_of(&written, kind == Kind::Page)
+        .and_then(|options| serde_json::from_value(options).ok());
     let options: Options = options.filter(|options: &Options| options.version == 1).ok_or_else(|| {
         wrong("does not say how it was made".to_owned()).hint("`sweep report -o FILE` writes such a report")
     })?;
@@ -43,9 +44,17 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         let failure = wrong(format!("is of another store's sweep {} ({})", options.sweep, options.name));
         return Err(failure.hint("`--home` names the folder that it was made from"));
     }
-    let computed = text(&document(&reader, &sweep, &options)?.0, kind, path);
-    let differences = report::differences(&written, &computed);
-    let numbers = report::count_numbers(&written);
+    let document = document(&reader, &sweep, &options)?.0;
+    let picture = report::picture_of(&written).unwrap_or_default().to_owned();
+    let mut differences = report::differences(&written, &text(&document, kind, &picture));
+    let mut numbers = report::count_numbers(&written);
+    if kind == Kind::Markdown {
+        let beside = path.with_file_name(&picture);
+        let shown = fs::read_to_string(&beside)
+            .map_err(|error| wrong(format!("its picture {} cannot be read: {error}", beside.display())))?;
+        numbers += report::count_numbers(&shown);
+        differences.extend(report::differences(&shown, &document.svg()));
+    }
     match global.output_mode {
         OutputMode::Cli => print(&said(&differences, numbers))?,
         OutputMode::Json => {
@@ -53,6 +62,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
             print(&(serde_json::to_string_pretty(&json).map_err(Failure::internal)? + "\n"))?;
         }
         OutputMode::Quiet => {}
+    }
+    if let Some(offer) = options.inquiry.asked_offer().filter(|_| global.output_mode == OutputMode::Cli) {
+        say(&format!(
+            "the price is the report's own, {offer} at ${} an hour: the store does not know it",
+            offer.usd_per_hour
+        ));
     }
     Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -69,7 +84,12 @@ fn said(differences: &[Difference], numbers: usize) -> String {
     if more > 0 {
         text += &format!("and {more} more\n");
     }
-    text + &format!("{} of {numbers} numbers differ from the store\n", differences.len())
+    let places = if differences.len() == 1 {
+        "1 place differs".to_owned()
+    } else {
+        format!("{} places differ", differences.len())
+    };
+    text + &format!("{places} from the store; {numbers} numbers were made again\n")
 }
 
 fn shown(text: &str) -> String {

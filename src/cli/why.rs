@@ -72,6 +72,7 @@ fn state(history: &History, now: Option<Vec<String>>) -> Vec<String> {
     match history.status.as_str() {
         "done" => return vec!["it has its result".to_owned()],
         "diverged" | "failed" => return vec![history.reason.clone().unwrap_or_default()],
+        "held" => return vec!["results have not called for this seed".to_owned()],
         _ => {}
     }
     if let Some(lines) = now.as_ref().filter(|lines| !lines.is_empty()) {

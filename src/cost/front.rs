@@ -1,5 +1,7 @@
 //! What is worth its cost: the Pareto front of cost and mean metric, and how sure each point's place on it is.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, Normal};
 
@@ -53,9 +55,10 @@ pub fn front(points: &[Point<'_>], maximize: bool, draws: u32, random_seed: u64)
 
 /// Each point's values at the seeds that all of them have, more being better.
 fn common(part: &[&Point<'_>], maximize: bool) -> Vec<Vec<f64>> {
-    let is_common = |seed: &u64| part.iter().all(|point| point.outcomes.contains_key(seed));
+    let seeds = |point: &&Point<'_>| point.outcomes.keys().copied().collect::<BTreeSet<u64>>();
+    let common = part.iter().map(seeds).reduce(|all, its| &all & &its).unwrap_or_default();
     let values = |point: &&Point<'_>| {
-        let seeds = point.outcomes.iter().filter(|(seed, _)| is_common(seed));
+        let seeds = point.outcomes.iter().filter(|(seed, _)| common.contains(seed));
         seeds.filter_map(|(_, value)| Some(difference((*value)?, 0.0, maximize))).collect()
     };
     part.iter().map(values).collect()

@@ -27,6 +27,13 @@ impl Scheduler {
             let spec = spec::parse(&reader.spec(sweep)?, Path::new("spec.yaml"))?;
             let wanted = answer::wanted(&row, &reader.outcomes(sweep)?, &spec);
             drop(reader);
+            let wanted = match wanted {
+                Ok(wanted) => wanted,
+                Err(problem) => {
+                    self.tell(&[sweep], format!("sweep {sweep} gets no further seeds: {problem}"));
+                    return Ok(Vec::new());
+                }
+            };
             let (released, trials) = self.store.release(sweep, &wanted, now())?;
             // Those that another sweep has trained already are results to decide by.
             if released > 0 && trials.is_empty() {

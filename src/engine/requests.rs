@@ -245,12 +245,13 @@ impl State {
         for (id, sweep) in &mut self.sweeps {
             match &sweep.stage {
                 Stage::Stopping(how) if sweep.left == 0 => over.push((*id, how.clone())),
-                Stage::Open | Stage::Paused if sweep.left == 0 && sweep.terms.grows => {
-                    if !std::mem::replace(&mut sweep.asked, true) {
-                        actions.push(Action::Grow { sweep: *id });
-                    }
+                Stage::Open | Stage::Paused if sweep.left == 0 && !sweep.terms.grows => {
+                    over.push((*id, Over::Done));
                 }
-                Stage::Open | Stage::Paused if sweep.left == 0 => over.push((*id, Over::Done)),
+                Stage::Open | Stage::Paused if sweep.left == 0 && !sweep.asked => {
+                    sweep.asked = true;
+                    actions.push(Action::Grow { sweep: *id });
+                }
                 _ => {}
             }
         }

@@ -7,7 +7,7 @@ use super::{
     words::{self, wrap},
 };
 use crate::{
-    answer::{Price, Priced, PricedUses},
+    answer::{Elsewhere, Price, Priced, PricedUses},
     cost::{Offer, money},
     store::Table,
 };
@@ -113,17 +113,25 @@ pub fn cost_sentences(priced: &Priced) -> Vec<String> {
         ),
         Some(offer) => sentences.push(price_of(offer)),
     }
-    if priced.elsewhere {
+    if let Some(Elsewhere { speedup, devices }) = priced.elsewhere {
+        let here = match devices {
+            1 => "this machine".to_owned(),
+            count => format!("one of the {count} devices of this machine"),
+        };
         sentences.push(format!(
-            "An hour of this machine is taken for {} of one device there; how much faster it really is, only a trial \
-             there tells (`--speedup`).",
-            words::hours(1.0 / priced.speedup)
+            "An hour of {here} is taken for {} of one device there; how much faster it really is, only a trial there \
+             tells (`--speedup`).",
+            words::hours(1.0 / speedup)
         ));
     }
     if let Some(usd) = priced.billed_usd {
         sentences.push(match priced.elsewhere {
-            true => format!("Rented alone for that, it is billed {}.", money::usd(usd)),
-            false => format!(
+            Some(_) => format!(
+                "Rented whole, with all of its devices at work for {}, it is billed {}.",
+                words::hours(priced.wall_hours),
+                money::usd(usd)
+            ),
+            None => format!(
                 "The machine was at it for {}; rented for as long it is billed {}.",
                 words::hours(priced.wall_hours),
                 money::usd(usd)

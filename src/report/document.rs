@@ -46,7 +46,7 @@ impl Document {
                 blocks.extend(answer(savings).into_iter().map(Block::Paragraph));
                 blocks.push(Block::Numbers(numbers(savings)));
                 blocks.extend(savings::money_sentences(savings).into_iter().map(Block::Paragraph));
-                blocks.extend(savings::few(savings).map(Block::Note));
+                blocks.extend(savings::cautions(savings).into_iter().map(Block::Note));
             }
             Err(why) => blocks.push(Block::Note(format!("No saving can be told: {why}."))),
         }
@@ -96,32 +96,29 @@ impl Document {
     /// Markdown, whose charts are in an SVG file of this name beside it.
     #[must_use]
     pub fn markdown(&self, picture: &str) -> String {
-        let mut text = format!("# {}\n", super::escape(&self.title));
+        let mut text = format!("# {}\n", prose(&self.title));
         let mut is_shown = false;
         for block in &self.blocks {
             let part = match block {
                 Block::Heading(heading) => format!("## {heading}\n"),
-                Block::Paragraph(paragraph) => format!("{}\n", super::escape(paragraph)),
-                Block::Note(note) => format!("> {}\n", super::escape(note)),
+                Block::Paragraph(paragraph) => format!("{}\n", prose(paragraph)),
+                Block::Note(note) => format!("> {}\n", prose(note)),
                 Block::Numbers(numbers) => numbers
                     .iter()
-                    .map(|number| {
-                        format!("- **{}** {}. {}\n", number.value, number.label, number.explanation)
+                    .map(|KeyNumber { value, label, explanation }| {
+                        format!("- **{}** {}. {}\n", prose(value), prose(label), prose(explanation))
                     })
                     .collect(),
                 // All of them are in one picture.
                 Block::Chart(_) if is_shown => continue,
                 Block::Chart(_) => {
                     is_shown = true;
-                    format!("![Charts of this report]({picture})\n")
+                    format!("{PICTURE}{picture})\n")
                 }
                 Block::Matrix(matrix) => matrix.markdown(),
                 Block::Table { caption, header, rows } => {
-                    format!(
-                        "{}:\n\n{}",
-                        super::escape(caption),
-                        super::table::markdown(header, rows.iter().cloned())
-                    )
+                    let rows = rows.iter().map(|row| row.iter().map(|cell| prose(cell)).collect());
+                    format!("{}:\n\n{}", prose(caption), super::table::markdown(header, rows))
                 }
             };
             text += &format!("\n{part}");
@@ -136,30 +133,49 @@ impl Document {
     }
 
     fn parts(&self) -> Vec<Part<'_>> {
-        let part = |block| match block {
-            &Block::Heading(ref text) => Part::Heading(text),
-            Block::Paragraph(text) => Part::Paragraph(text),
-            Block::Note(text) => Part::Note(text),
-            Block::Numbers(numbers) => Part::Numbers(numbers),
-            Block::Chart(chart) => Part::Chart(chart),
-            Block::Matrix(matrix) => Part::Matrix(matrix),
-            Block::Table { caption, header, rows } => Part::Table { caption, header, rows },
-        };
-        self.blocks.iter().map(part).collect()
+        self.blocks.iter().map(Block::part).collect()
     }
 }
 
-/// How a report was asked for, from its text; none where it is no report.
-#[must_use]
-pub fn options_of(report: &str) -> Option<Value> {
-    let in_page = || {
-        let start = report.find(&format!("id=\"{DATA}\""))?;
-        let json = report[start..].split_once('>')?.1;
-        Some(json.split_once("</script>")?.0)
-    };
-    let in_comment = || Some(report.rsplit_once(&format!("<!-- {DATA} "))?.1.split_once(" -->")?.0);
-    serde_json::from_str(in_page().or_else(in_comment)?.trim()).ok()
+impl Block {
+    fn part(&self) -> Part<'_> {
+        match self {
+            Self::Heading(text) => Part::Heading(text),
+            Self::Paragraph(text) => Part::Paragraph(text),
+            Self::Note(text) => Part::Note(text),
+            Self::Numbers(numbers) => Part::Numbers(numbers),
+            Self::Chart(chart) => Part::Chart(chart),
+            Self::Matrix(matrix) => Part::Matrix(matrix),
+            Self::Table { caption, header, rows } => Part::Table { caption, header, rows },
+        }
+    }
 }
+
+/// Text that Markdown shows as it is: markup in it is no markup.
+fn prose(text: &str) -> String {
+    super::escape(text).replace('&', "&amp;").replace('<', "&lt;").replace('`', "\\`")
+}
+
+/// How a page was asked for, or another report, from its text; none where it does not say.
+#[must_use]
+pub fn options_of(report: &str, is_page: bool) -> Option<Value> {
+    let json = if is_page {
+        let start = report.find(&format!("<script type=\"application/json\" id=\"{DATA}\">"))?;
+        report[start..].split_once('>')?.1.split_once("</script>")?.0
+    } else {
+        report.rsplit_once(&format!("<!-- {DATA} "))?.1.split_once(" -->")?.0
+    };
+    serde_json::from_str(json.trim()).ok()
+}
+
+/// The name of the picture that a Markdown report shows.
+#[must_use]
+pub fn picture_of(report: &str) -> Option<&str> {
+    report.split_once(PICTURE)?.1.split_once(')').map(|(name, _)| name)
+}
+
+/// What stands before its name.
+const PICTURE: &str = "![Charts of this report](";
 
 fn text_table(caption: &str, table: &Table) -> Block {
     Block::Table {

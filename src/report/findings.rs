@@ -1,5 +1,7 @@
 //! What was found about a sweep, and the figures that show it.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Value, json};
 
 use super::{
@@ -81,6 +83,10 @@ fn unit(metric: &str) -> Unit {
 /// Series that a chart can tell apart well.
 const MAX_SERIES: usize = 12;
 
+fn beyond(left_out: usize) -> String {
+    if left_out == 0 { String::new() } else { format!(" {left_out} more are in the table and not drawn.") }
+}
+
 /// Device time against the metric.
 pub(super) fn cost_chart(found: &Findings<'_>) -> Chart {
     let Findings { results, standings, .. } = found;
@@ -88,7 +94,7 @@ pub(super) fn cost_chart(found: &Findings<'_>) -> Chart {
     // Hours where trainings take some, otherwise seconds.
     let (scale, x_unit) =
         if longest >= 3600.0 { (3600.0, Unit::After(" h")) } else { (1.0, Unit::After(" s")) };
-    let mut names: Vec<String> = Vec::new();
+    let mut names: HashMap<String, usize> = HashMap::new();
     let mut series: Vec<Series> = Vec::new();
     let mut on_front: Vec<(f64, f64)> = Vec::new();
     let mut shares: Vec<(f64, String)> = Vec::new();
@@ -97,10 +103,9 @@ pub(super) fn cost_chart(found: &Findings<'_>) -> Chart {
             continue;
         };
         let name = results.label(row);
-        let index = names.iter().position(|known| *known == name).unwrap_or_else(|| {
-            names.push(name.clone());
+        let index = *names.entry(name.clone()).or_insert_with(|| {
             series.push(Series { name, points: vec![], kind: Kind::Points { y: vec![], x: vec![] } });
-            names.len() - 1
+            series.len() - 1
         });
         series[index].points.push((x, mean));
         if let Kind::Points { y, .. } = &mut series[index].kind {
@@ -113,6 +118,7 @@ pub(super) fn cost_chart(found: &Findings<'_>) -> Chart {
             }));
         }
     }
+    let left_out = series.len().saturating_sub(MAX_SERIES);
     series.truncate(MAX_SERIES);
     on_front.sort_by(|a, b| a.0.total_cmp(&b.0));
     shares.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -129,7 +135,8 @@ pub(super) fn cost_chart(found: &Findings<'_>) -> Chart {
         series,
         note: Some(format!(
             "Each mark is a schedule at a budget, its bar the 95\u{a0}% interval of the mean over seeds. On the front is \
-             what nothing cheaper reaches{shares}; where bars overlap, chance may have put it there."
+             what nothing cheaper reaches{shares}; where bars overlap, chance may have put it there.{}",
+            beyond(left_out)
         )),
         log_x: true,
         x_unit,
@@ -141,11 +148,12 @@ pub(super) fn cost_chart(found: &Findings<'_>) -> Chart {
 pub(super) fn matrix(found: &Findings<'_>) -> Matrix {
     let Findings { results, standings, .. } = found;
     let metric = &results.metric;
-    let shown: Vec<(&str, &str)> = found.savings.as_ref().map_or(Vec::new(), |savings| {
-        let budgets = savings.schedules.iter().flat_map(|schedule| &schedule.budgets);
-        let is_shown = |budget: &&answer::Budget| budget.verdict == answer::Verdict::Shown;
-        budgets.filter(is_shown).map(|budget| (&*budget.cell.schedule, &*budget.cell.budget)).collect()
-    });
+    let budgets =
+        found.savings.iter().flat_map(|savings| &savings.schedules).flat_map(|schedule| &schedule.budgets);
+    let shown: HashSet<(&str, u64, String)> = budgets
+        .filter(|budget| budget.verdict == answer::Verdict::Shown)
+        .map(|budget| (&*budget.cell.schedule, budget.cell.steps, format!("{:?}", budget.cell.settings)))
+        .collect();
     let means: Vec<f64> = results.rows.iter().filter_map(|row| row.mean).collect();
     let low = means.iter().copied().fold(f64::INFINITY, f64::min);
     let high = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -154,9 +162,10 @@ pub(super) fn matrix(found: &Findings<'_>) -> Matrix {
         if results.maximize { share } else { 1.0 - share }
     };
     let mut rows: Vec<MatrixRow> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for (row, standing) in results.rows.iter().zip(*standings) {
         let name = results.label(row);
-        let place = rows.iter().position(|known| known.name == name).unwrap_or_else(|| {
+        let place = *places.entry(name.clone()).or_insert_with(|| {
             rows.push(MatrixRow { name, cells: vec![MatrixCell::default(); results.budgets.len()] });
             rows.len() - 1
         });
@@ -166,8 +175,11 @@ pub(super) fn matrix(found: &Findings<'_>) -> Matrix {
             verdicts.extend(rival.is_best.then_some(Verdict::Best));
             verdicts.extend((!rival.is_best && rival.is_unbeaten).then_some(Verdict::EqualToBest));
         }
-        verdicts
-            .extend(shown.contains(&(&row.schedule, &row.budget)).then_some(Verdict::NotWorseThanBaseline));
+        verdicts.extend(
+            shown
+                .contains(&(&row.schedule, row.steps, format!("{:?}", row.settings)))
+                .then_some(Verdict::NotWorseThanBaseline),
+        );
         rows[place].cells[column] = MatrixCell {
             text: match (row.mean, row.high) {
                 (Some(mean), Some(high)) => words::mean(mean, high - mean, metric),
@@ -183,16 +195,25 @@ pub(super) fn matrix(found: &Findings<'_>) -> Matrix {
         results.budgets.iter().map(|budget| (budget.name.clone(), format!("{} steps", budget.steps)));
     Matrix {
         caption: format!("{}, mean over seeds ± half its 95\u{a0}% interval", words::metric(metric)),
-        note: match &results.chosen_by {
-            Some(by) => {
-                format!("Each cell took its settings, on the second line, by the {}.", words::metric(by))
-            }
-            None => String::new(),
-        },
+        note: marks_note(found),
         corner: "schedule".to_owned(),
         columns: columns.collect(),
         rows,
     }
+}
+
+fn marks_note(found: &Findings<'_>) -> String {
+    let mut sentences = Vec::new();
+    if let Some(by) = &found.results.chosen_by {
+        sentences
+            .push(format!("Each cell took its settings, on the second line, by the {}.", words::metric(by)));
+    }
+    if found.savings.as_ref().is_ok_and(|savings| savings.adaptive.is_some()) {
+        sentences.push(
+            "That seeds were added by looking at results, ★ and ≈ do not take into account.".to_owned(),
+        );
+    }
+    sentences.join(" ")
 }
 
 fn details(results: &Results, row: &ResultRow) -> String {
@@ -209,11 +230,13 @@ fn details(results: &Results, row: &ResultRow) -> String {
 }
 
 pub(super) fn learning(metric: &str, bands: &[Band]) -> Chart {
+    let are_apart = bands.windows(2).any(|pair| pair[0].schedule == pair[1].schedule);
     let series = bands.iter().take(MAX_SERIES).map(|band| {
         let points = band.points.iter().map(|point| (point.step as f64, point.mean)).collect();
         let ranges =
             band.points.iter().map(|point| (point.low.unwrap_or(f64::NAN), point.high.unwrap_or(f64::NAN)));
-        Series { name: band.schedule.clone(), points, kind: Kind::Band(ranges.collect()) }
+        let name = if are_apart { band.label() } else { band.schedule.clone() };
+        Series { name, points, kind: Kind::Band(ranges.collect()) }
     });
     let budget = bands.first().map(|band| format!(" at {}", band.budget)).unwrap_or_default();
     Chart {
@@ -221,15 +244,16 @@ pub(super) fn learning(metric: &str, bands: &[Band]) -> Chart {
         x_label: "step".to_owned(),
         y_label: metric.to_owned(),
         series: series.collect(),
-        note: Some(
-            "The mean over seeds during training; the area is the 95\u{a0}% interval of the mean.".to_owned(),
-        ),
+        note: Some(format!(
+            "The mean over seeds during training; the area is the 95\u{a0}% interval of the mean.{}",
+            beyond(bands.len().saturating_sub(MAX_SERIES))
+        )),
         y_unit: unit(metric),
         ..Chart::default()
     }
 }
 
-/// Everything that a report says, for a program.
+/// What a report is made from, for a program: results with their standings, and the savings.
 #[must_use]
 pub fn as_json(found: &Findings<'_>, options: &Value) -> Value {
     json!({

@@ -96,7 +96,7 @@ pub(super) fn folded(label: &str) -> String {
 }
 
 fn grid(results: &Results) -> Grid {
-    let are_apart = are_apart(results);
+    let are_apart = results.are_apart;
     let label = |row: &ResultRow| match are_apart {
         true => format!("{}\n{}", escape(&row.schedule), settings(row)),
         false => escape(&row.schedule),
@@ -171,10 +171,6 @@ fn settings(row: &ResultRow) -> String {
     pairs.join("\n")
 }
 
-fn are_apart(results: &Results) -> bool {
-    results.chosen_by.is_none() && results.rows.windows(2).any(|pair| pair[0].settings != pair[1].settings)
-}
-
 fn total(totals: &Totals) -> String {
     let counts = totals.counts;
     let by_status = [
@@ -237,7 +233,7 @@ fn legend(results: &Results) -> String {
             tried.join(" and "),
             escape(&words::metric(metric))
         )),
-        None if are_apart(results) => {
+        None if results.are_apart => {
             sentences
                 .push("Without a validation set to choose settings by, they are listed apart.".to_owned());
         }

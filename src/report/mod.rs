@@ -31,7 +31,7 @@ pub use chart::{
 pub use columnar::parquet;
 pub use cost::{cost, cost_sentences, cost_table, cost_table_for_people, price_of};
 pub use differences::{Difference, differences};
-pub use document::{Block, Document, count_numbers, options_of};
+pub use document::{Block, Document, count_numbers, options_of, picture_of};
 pub use escape::escape;
 pub use findings::{Findings, as_json};
 pub use matrix::{matrix, matrix_markdown};

@@ -52,6 +52,9 @@ pub struct Results {
     /// Ascending.
     #[serde(skip)]
     pub budgets: Vec<Budget>,
+    /// Whether rows of a schedule and budget differ in their settings.
+    #[serde(skip)]
+    pub are_apart: bool,
 }
 
 /// One schedule at one budget.
@@ -132,6 +135,8 @@ impl Results {
             metric: sweep.metric.clone(),
             maximize: sweep.maximize,
             statistic: Statistic::Mean,
+            are_apart: cells.chosen_by.is_none()
+                && cells.groups.windows(2).any(|pair| pair[0].cell.settings != pair[1].cell.settings),
             rows: cells.groups.iter().map(|group| ResultRow::new(group, sweep.maximize)).collect(),
             chosen_by: cells.chosen_by,
             budgets: budgets(outcomes),

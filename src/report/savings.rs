@@ -30,7 +30,7 @@ pub fn savings(savings: &Savings, format: Format, look: Look) -> String {
         Format::Markdown => String::new(),
         _ => format!("{} (sweep {})\n\n", escape(&savings.name), savings.sweep),
     };
-    let answer = lines(answer(savings).into_iter().chain(few(savings)).collect());
+    let answer = lines(answer(savings).into_iter().chain(cautions(savings)).collect());
     let money = lines(money_sentences(savings));
     let method = lines(method(savings));
     let gap = if format == Format::Markdown { "" } else { "\n" };
@@ -245,6 +245,7 @@ pub fn method(savings: &Savings) -> Vec<String> {
             escape(&words::metric(chosen_by))
         ));
     }
+    sentences.extend(restricted(savings));
     let schedules = match savings.candidates {
         1 => "one schedule".to_owned(),
         count => format!("{count} schedules together"),
@@ -256,9 +257,13 @@ pub fn method(savings: &Savings) -> Vec<String> {
              these looks."
         ),
     };
+    let fixed = match savings.margin.ends_with('%') {
+        true => ", and the baseline's mean, which the margin is a share of, for exact",
+        false => "",
+    };
     sentences.push(format!(
         "Each schedule was compared from its largest budget down, until the first that is not shown, by a one-sided paired t \
-         test over seeds at {} each, so that what is said of {schedules} is wrong at most {} of the time; “—” was not tested any more.{looks}",
+         test over seeds at {} each, so that what is said of {schedules} is wrong at most {} of the time; “—” was not tested any more. The test takes differences between paired seeds for normal{fixed}.{looks}",
         percent(savings.level),
         percent(1.0 - savings.confidence)
     ));
@@ -279,18 +284,53 @@ pub fn method(savings: &Savings) -> Vec<String> {
     sentences
 }
 
-/// A warning of few seeds.
-pub(super) fn few(savings: &Savings) -> Option<String> {
-    let pairs = savings.pairs().filter(|pairs| *pairs < FEW)?;
-    Some(format!(
-        "Careful: with {pairs} seeds the spread between seeds is itself hardly known; {FEW} or more are better."
-    ))
+/// What whoever asked left out.
+fn restricted(savings: &Savings) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if !savings.settings.is_empty() {
+        let settings: Vec<String> =
+            savings.settings.iter().map(|(name, value)| format!("{}={value}", escape(name))).collect();
+        sentences.push(format!("Only trials with {} were looked at.", settings.join(" and ")));
+    }
+    if !savings.asked_candidates.is_empty() {
+        sentences.push(
+            "Only the schedules that were asked for were compared; to ask for them after a look at these results is to \
+             err more often than is said."
+                .to_owned(),
+        );
+    }
+    sentences
+}
+
+/// What an answer has to be taken with.
+pub(super) fn cautions(savings: &Savings) -> Vec<String> {
+    let mut cautions = Vec::new();
+    if let Some(pairs) = savings.pairs().filter(|pairs| *pairs < FEW) {
+        cautions.push(format!(
+            "Careful: with {pairs} seeds the spread between seeds is itself hardly known; {FEW} or more are better."
+        ));
+    }
+    if savings.missing > 0 && savings.adaptive.is_none() {
+        cautions.push(format!(
+            "So far: {} of the trials that are compared have no result yet. To stop once an answer pleases is to err more \
+             often than is said; `seeds: {{min: …, max: …, decide: savings}}` looks early without that.",
+            savings.missing
+        ));
+    }
+    if savings.same_set {
+        cautions.push(
+            "Careful: settings were chosen by the very values that are compared, which makes them look better than they \
+             are; a test set of its own would not."
+                .to_owned(),
+        );
+    }
+    cautions
 }
 
 /// Where each curve meets the baseline.
 fn meets(savings: &Savings) -> Vec<String> {
     let steps = |steps: Steps| match steps {
-        Steps::AtMost(steps) => format!("at most {steps:.0}"),
+        Steps::AtMost(steps) => format!("{steps:.0} or fewer"),
         Steps::At(steps) => format!("{steps:.0}"),
         Steps::MoreThan(steps) => format!("more than {steps:.0}"),
     };
@@ -302,8 +342,13 @@ fn meets(savings: &Savings) -> Vec<String> {
     };
     let sentence = |schedule: &crate::answer::Schedule| {
         let equal = schedule.equal?;
+        // From the smallest budget or less to more than the largest: nothing is known.
+        if matches!((equal.low, equal.high), (Steps::AtMost(_), Steps::MoreThan(_))) {
+            return None;
+        }
         Some(format!(
-            "{} equals the baseline at {} steps{}, with {} confidence between {} and {} (interpolated over log steps).",
+            "{} equals the baseline at {}{}, with {} confidence between {} and {} steps (interpolated over log steps; all \
+             schedules together).",
             escape(&schedule.schedule),
             steps(equal.estimate),
             share(equal.estimate),

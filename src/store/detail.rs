@@ -10,10 +10,12 @@ use crate::engine::{Millis, SweepId, TrialId};
 /// How many points a trial's loss curve is averaged down to.
 const CURVE_POINTS: u64 = 60;
 
-/// The status of trial `?1`: as kept, but for one without a result in sweeps that have all ended.
+/// The status of trial `?1`: as kept, but for one without a result that no open sweep wants. It is held where results have
+/// not called for it, and otherwise of sweeps that have all ended.
 pub(super) const STATUS: &str = "iif(status = 'queued' AND NOT EXISTS (
-    SELECT 1 FROM sweep_trial JOIN sweep ON sweep.id = sweep WHERE trial = ?1 AND held = 0 AND state IN ('open', 'paused')
-), 'cancelled', status)";
+    SELECT 1 FROM sweep_trial JOIN sweep ON sweep.id = sweep
+    WHERE trial = ?1 AND held = 0 AND state IN ('open', 'paused')
+), iif(EXISTS (SELECT 1 FROM sweep_trial WHERE trial = ?1 AND held = 1), 'held', 'cancelled'), status)";
 
 /// One trial with all that is kept of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -63,7 +63,7 @@ impl Store {
             .prepare_cached(sql)?
             .query_row([sweep], |row| Ok((natural(row, 0)?, natural(row, 1)?)))?;
         let sql = "SELECT coalesce(sum(device_seconds * coalesce(share, 0.0)), 0.0) FROM attempt
-                   WHERE trial IN (SELECT trial FROM sweep_trial WHERE sweep = ?1)";
+                   WHERE trial IN (SELECT trial FROM sweep_trial WHERE sweep = ?1 AND held = 0)";
         let machine_seconds = self.connection.prepare_cached(sql)?.query_row([sweep], |row| row.get(0))?;
         Ok(OpenSweep {
             sweep,

@@ -245,7 +245,7 @@ impl Reader {
         Ok(cells)
     }
 
-    /// What the attempts at a sweep's trials took, in no order but that of a trial's attempts.
+    /// What the attempts at a sweep's trials took, by trial and in the order in which they were made.
     ///
     /// # Errors
     /// The disk.
@@ -269,6 +269,8 @@ impl Reader {
                     spans.push(span(row)?);
                 }
             }
+            // A trial's attempts stay in their order.
+            spans.sort_by_key(|span: &Span| span.trial);
             return Ok(spans);
         }
         let mut statement = self.connection.prepare(&format!("{columns} WHERE trial = ?1"))?;

@@ -198,7 +198,8 @@ fn find_or_insert(
         .optional()?;
     if let Some((id, status)) = found {
         let status: TrialStatus = status.parse()?;
-        if matches!(status, TrialStatus::Done | TrialStatus::Diverged) {
+        // Whether one that is held is tried again is for results to decide.
+        if matches!(status, TrialStatus::Done | TrialStatus::Diverged) || trial.held {
             return Ok((id, status));
         }
         let renew =

@@ -205,7 +205,10 @@ fn a_report_is_one_file_that_can_be_checked() {
     let found = place.sweep(&["verify", "false.html"]);
     let said = String::from_utf8(found.stdout).unwrap();
     assert_eq!(found.status.code(), Some(1));
-    assert!(said.contains("99.9 ±") && said.contains(shown.trim()) && said.contains("1 of "), "{said}");
+    assert!(
+        said.contains("99.9 ±") && said.contains(shown.trim()) && said.contains("1 place differs"),
+        "{said}"
+    );
     // A sweep of another home is not this one.
     let other = Place::new();
     other.spec(SPEC);

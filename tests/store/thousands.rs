@@ -52,7 +52,7 @@ SELECT id, column1, column2, (id * 7919 + column2 * 31) % 10007 / 10007.0 FROM t
     ('train/loss', 40), ('train/loss', 60), ('train/loss', 80), ('validation/accuracy', 50), ('validation/accuracy', 100)
 ) WHERE ended_at IS NOT NULL;
 INSERT INTO sweep (id, name, spec, metric, selection_metric, maximize, created_at, submitted_at, state, state_reason, terms)
-SELECT i + 1, 'sweep-' || (i + 1), 'spec', 'test/accuracy', 'validation/accuracy', 1, 1700000000000, 1700000000000 + i,
+SELECT i + 1, 'sweep-' || (i + 1), :spec, 'test/accuracy', 'validation/accuracy', 1, 1700000000000, 1700000000000 + i,
     iif(:waiting, 'paused', 'done'), iif(:waiting, 'paused by ada', NULL), :terms
 FROM n WHERE i < :sweeps;
 INSERT INTO cell (id, sweep, schedule, budget, steps, settings)
@@ -83,6 +83,7 @@ pub(crate) fn make(home: &Path, shape: Shape) {
         // Ten schedules, ten budgets, and up to twenty settings.
         (":cells", (each / 100).clamp(1, 20).saturating_mul(100).to_string()),
         (":terms", TERMS.to_owned()),
+        (":spec", format!("'{}'", SPEC.replace("SEEDS", "3").replace('\'', "''"))),
     ];
     let sql = values.iter().fold(ROWS.to_owned(), |sql, (name, value)| sql.replace(name, value));
     Connection::open(home.join(FILE_NAME)).unwrap().execute_batch(&sql).unwrap();
