@@ -28,11 +28,11 @@ fn devices_lists_gpus_and_who_is_on_them() {
     let place = Place::new();
     let two = json!([
         {"index": 0, "uuid": "GPU-a", "name": "NVIDIA H100 80GB HBM3", "memory_total": 85899345920_u64,
-         "memory_used": 5368709120_u64, "utilisation": 37,
+         "memory_used": 5368709120_u64, "utilisation": 37, "millijoules": 5000,
          "processes": [{"pid": 4711, "bytes": 4294967296_u64, "name": "python\u{1b}[31m"},
                        {"pid": 4712, "bytes": null, "name": null}]},
         {"index": 1, "uuid": "GPU-b", "name": "NVIDIA H100 80GB HBM3", "memory_total": 85899345920_u64,
-         "memory_used": 0, "utilisation": null, "processes": []}
+         "memory_used": 0, "utilisation": null, "millijoules": null, "processes": []}
     ]);
     let file = gpus(&place, &two);
     let devices = |arguments: &[&str]| {

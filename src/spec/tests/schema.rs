@@ -99,6 +99,7 @@ fn specs() -> Vec<Value> {
         "schedules: [{robust: {condition: 5, noise: 0}}, {multistep: {warmup: {share: 5%}}}, {piecewise: {points: {0%: 1}}}]",
         "limits: {trials: 1, wall_clock: 2h, failures: 10, stall: 10 min}",
         "pricing: {usd_per_hour: 1}\nlimits: {cost_usd: 5}",
+        "pricing: {sku: a}",
         "pricing: {sku: a, provisioning: spot, prices: p.csv}",
         "seeds: {min: 2, max: 3, decide: savings}",
         "savings: {baseline: {schedule: cosine, budget: 100%}, margin: 1%, confidence: 90%}",
