@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use super::better;
 use crate::{
     cost,
     store::{Cell, Outcome, SweepRow, TrialStatus},
@@ -154,11 +155,6 @@ impl Rank {
             _ => self.diverged < other.diverged,
         }
     }
-}
-
-#[must_use]
-pub fn better(one: f64, other: f64, maximize: bool) -> bool {
-    if maximize { one > other } else { one < other }
 }
 
 fn count(outcomes: &[&Outcome], end: TrialStatus) -> usize {

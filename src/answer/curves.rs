@@ -4,12 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Group;
-use crate::{
-    cost::{self, Interval},
-    engine::TrialId,
-    store::Learning,
-};
+use super::{Group, Summary};
+use crate::{engine::TrialId, store::Learning};
 
 /// Seeds that a band is of; more change a picture no longer, and a store may have thousands.
 const MAX_SEEDS: usize = 20;
@@ -59,10 +55,8 @@ pub fn band(group: &Group<'_>, curves: &[Learning]) -> Band {
         steps.entry(*step).or_default().push(*value);
     }
     let point = |(step, values): (u64, Vec<f64>)| {
-        let interval = cost::t_interval(&values).filter(|_| values.len() >= super::MIN_SEEDS);
-        let mean = cost::mean(&values)?;
-        let (low, high) = interval.map(|Interval { low, high, .. }| (low, high)).unzip();
-        Some(BandPoint { step, seeds: values.len(), mean, low, high })
+        let Summary { mean, low, high, .. } = Summary::new(&values, true);
+        Some(BandPoint { step, seeds: values.len(), mean: mean?, low, high })
     };
     Band {
         schedule: group.cell.schedule.clone(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Cells, Group, better};
+use super::{Cells, Group, Summary};
 use crate::{
     cost,
     store::{Outcome, SweepRow, Table},
@@ -140,16 +140,7 @@ impl Pool {
         // A seed that lacks a cell would compare others than the rest.
         let whole = self.seeds.into_values().filter(|values| values.len() == self.cells.len());
         let values: Vec<f64> = whole.filter_map(|values| cost::mean(&values)).collect();
-        let interval = cost::t_interval(&values).filter(|_| values.len() >= super::MIN_SEEDS);
-        GroupedRow {
-            group,
-            cells: self.cells.len(),
-            seeds: values.len(),
-            mean: cost::mean(&values),
-            low: interval.map(|interval| interval.low),
-            high: interval.map(|interval| interval.high),
-            median: cost::median(&values),
-            best: values.iter().copied().reduce(|a, b| if better(b, a, maximize) { b } else { a }),
-        }
+        let Summary { mean, low, high, median, best } = Summary::new(&values, maximize);
+        GroupedRow { group, cells: self.cells.len(), seeds: values.len(), mean, low, high, median, best }
     }
 }

@@ -12,9 +12,10 @@ mod priced;
 mod savings;
 mod spent;
 mod standing;
+mod summary;
 mod times;
 
-pub use cells::{Cells, Group, better};
+pub use cells::{Cells, Group};
 pub use compared::{Asked, CONFIDENCE, Compared, NotComparable};
 pub use curves::{Band, BandPoint, band, of_band};
 pub use grouped::{Grouped, GroupedRow};
@@ -23,6 +24,7 @@ pub use priced::{Elsewhere, Price, Priced, PricedRow, PricedUses};
 pub use savings::{Budget, Compete, Evidence, Saves, Savings, Scale, Schedule, SweepCost, Verdict, Yours};
 pub use spent::{Account, Spent, SpentRow, Uses};
 pub use standing::{Standing, standings};
+pub use summary::{Summary, better};
 pub use times::Times;
 
 /// Below this many finished seeds an interval says nothing.

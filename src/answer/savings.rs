@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Compared, Group, MIN_SEEDS, Priced, Times, compared::by_seed};
+use super::{Compared, Group, Priced, Summary, Times, compared::by_seed};
 use crate::{
     cost::{
-        self, Interval,
+        self,
         equal::{EqualBudget, equal_budget},
         noninferiority::{PairedTest, Undecidable},
         pairs::{Outcomes, lost},
@@ -320,8 +320,8 @@ fn equal(compared: &Compared<'_>, groups: &[Group<'_>], baseline: &Outcomes) -> 
 
 fn compete(group: &Group<'_>, times: &Times) -> Compete {
     let values = group.values();
-    let interval = cost::t_interval(&values).filter(|_| values.len() >= MIN_SEEDS);
-    let (low, high) = interval.map(|Interval { low, high, .. }| (low, high)).unzip();
+    // Which way is better does not matter to what is read of it.
+    let Summary { mean, low, high, .. } = Summary::new(&values, true);
     Compete {
         schedule: group.cell.schedule.clone(),
         budget: group.cell.budget.clone(),
@@ -329,7 +329,7 @@ fn compete(group: &Group<'_>, times: &Times) -> Compete {
         settings: group.cell.settings.clone(),
         seeds: values.len(),
         lost: lost(&by_seed(group)),
-        mean: cost::mean(&values),
+        mean,
         low,
         high,
         seconds: times.of(group.cell),

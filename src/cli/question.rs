@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::{
-    cost::Margin,
+    cost::{Margin, confidence},
     spec::{Question, named_among},
     store::{Reader, SweepRow},
 };
@@ -66,15 +66,6 @@ impl Pairs {
     fn get(&self, key: &str) -> Option<String> {
         self.0.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone())
     }
-}
-
-fn confidence(text: &str) -> Result<f64, String> {
-    let wrong = || "a share above 50% and below 100%, such as `95%`".to_owned();
-    let share = match text.trim().strip_suffix('%') {
-        Some(percent) => percent.trim().parse::<f64>().map_err(|_| wrong())? / 100.0,
-        None => text.trim().parse().map_err(|_| wrong())?,
-    };
-    if share > 0.5 && share < 1.0 { Ok(share) } else { Err(wrong()) }
 }
 
 fn setting(text: &str) -> Result<(String, f64), String> {
@@ -151,20 +142,6 @@ mod tests {
         }
         for text in ["", "cosine", "schedule=", "schedule=a,schedule=b", "shedule=cosine", "schedule=a,"] {
             assert!(pairs(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn shares_of_confidence() {
-        for (text, share) in [
-            ("95%", Some(0.95)),
-            ("0.9", Some(0.9)),
-            ("50%", None),
-            ("100%", None),
-            ("95", None),
-            ("x", None),
-        ] {
-            assert_eq!(confidence(text).ok(), share, "{text}");
         }
     }
 }

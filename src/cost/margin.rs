@@ -36,6 +36,18 @@ impl Margin {
     }
 }
 
+/// How sure an answer is to be, such as `95%` or `0.95`: a share above ½ and below 1.
+///
+/// # Errors
+/// What it should be.
+pub fn confidence(text: &str) -> Result<f64, String> {
+    let text = text.trim();
+    let (number, scale) = text.strip_suffix('%').map_or((text, 1.0), |percent| (percent.trim(), 100.0));
+    let share = number.parse::<f64>().ok().map(|number| number / scale);
+    let share = share.filter(|share| *share > 0.5 && *share < 1.0);
+    share.ok_or_else(|| "a share above 50% and below 100%, such as `95%`".to_owned())
+}
+
 /// Whether a metric such as `test/accuracy` is a share from 0 to 1.
 #[must_use]
 pub fn is_share(metric: &str) -> bool {
@@ -95,6 +107,20 @@ mod tests {
         }
         for text in ["", "pp", "0pp", "-1%", "101pp", "100.1%", "0", "nan", "inf", "1 point", "1e999"] {
             assert!(text.parse::<Margin>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn shares_of_confidence() {
+        for (text, share) in [
+            ("95%", Some(0.95)),
+            (" 0.9 ", Some(0.9)),
+            ("50%", None),
+            ("100%", None),
+            ("95", None),
+            ("x", None),
+        ] {
+            assert_eq!(confidence(text).ok(), share, "{text}");
         }
     }
 

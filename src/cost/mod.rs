@@ -32,7 +32,7 @@ mod warnings;
 
 pub use date::Date;
 pub use find::find;
-pub use margin::{Margin, is_share};
+pub use margin::{Margin, confidence, is_share};
 pub use offer::{Offer, Provisioning};
 pub use prices::PriceError;
 pub use warnings::warnings;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    answer::{Cells, Group, MIN_SEEDS, better},
+    answer::{Cells, Group, Summary},
     cost,
     store::{Cell, Counts, Outcome, Span, SweepRow, Table, TrialStatus},
 };
@@ -197,18 +197,18 @@ impl ResultRow {
     fn new(group: &Group<'_>, maximize: bool) -> Self {
         let values = group.values();
         let gaps: Vec<f64> = group.done().filter_map(|outcome| outcome.gap).collect();
-        let interval = cost::t_interval(&values).filter(|_| values.len() >= MIN_SEEDS);
+        let Summary { mean, low, high, median, best } = Summary::new(&values, maximize);
         let Cell { schedule, budget, steps, settings, followed, .. } = group.cell.clone();
         Self {
             schedule,
             budget,
             steps,
             seeds: values.len(),
-            mean: cost::mean(&values),
-            low: interval.map(|interval| interval.low),
-            high: interval.map(|interval| interval.high),
-            median: cost::median(&values),
-            best: values.iter().copied().reduce(|a, b| if better(b, a, maximize) { b } else { a }),
+            mean,
+            low,
+            high,
+            median,
+            best,
             gap: cost::mean(&gaps),
             settings,
             followed,

@@ -13,7 +13,7 @@ use super::{
     types::Spec,
     yaml::Node,
 };
-use crate::cost::{Margin, Provisioning};
+use crate::cost::{self, Margin, Provisioning};
 
 const PROVISIONING: [(&str, Provisioning); 3] = [
     ("on_demand", Provisioning::OnDemand),
@@ -137,15 +137,11 @@ fn text(at: &Cursor<'_>) -> Result<String, Fault> {
 
 fn confidence(at: &Cursor<'_>) -> Result<f64, Fault> {
     let wrong = || at.expected("a share above 50% and below 100%").hint("such as `95%`");
-    let share = match at.node() {
-        Node::Text(text) => match text.trim().strip_suffix('%') {
-            Some(percent) => percent.trim().parse::<f64>().map_err(|_| wrong())? / 100.0,
-            None => text.trim().parse().map_err(|_| wrong())?,
-        },
-        Node::Number(number) => *number,
-        _ => return Err(wrong()),
-    };
-    if share > 0.5 && share < 1.0 { Ok(share) } else { Err(wrong()) }
+    match at.node() {
+        Node::Text(text) => cost::confidence(text).map_err(|_| wrong()),
+        Node::Number(number) if *number > 0.5 && *number < 1.0 => Ok(*number),
+        _ => Err(wrong()),
+    }
 }
 
 /// The baseline is among what is trained.
