@@ -90,11 +90,23 @@ fn grouped(outcomes: &[Outcome]) -> (BTreeMap<Place, Group<'_>>, usize) {
 
 /// The best of several settings, the first of equals.
 fn chosen(groups: Vec<Group<'_>>, maximize: bool) -> Group<'_> {
+    // In a sweep that is over all have the same seeds, and a large one is read without a set for each.
+    let is_even = |group: &Group<'_>| {
+        let pairs = group.outcomes.iter().zip(&groups[0].outcomes);
+        group.outcomes.len() == groups[0].outcomes.len()
+            && pairs
+                .into_iter()
+                .all(|(its, first)| its.seed == first.seed && its.end.is_some() && first.end.is_some())
+    };
+    let are_even = groups.iter().all(is_even);
     let ended = |group: &Group<'_>| -> BTreeSet<u64> {
         let ended = group.outcomes.iter().filter(|outcome| outcome.end.is_some());
         ended.map(|outcome| outcome.seed).collect()
     };
-    let common = groups.iter().map(ended).reduce(|all, its| &all & &its).unwrap_or_default();
+    let common = match are_even {
+        true => BTreeSet::new(),
+        false => groups.iter().map(ended).reduce(|all, its| &all & &its).unwrap_or_default(),
+    };
     let rank = |group: &Group<'_>| {
         let judged =
             group.outcomes.iter().filter(|outcome| common.is_empty() || common.contains(&outcome.seed));

@@ -336,9 +336,9 @@ fn meets(savings: &Savings) -> Vec<String> {
     };
     let share = |at: Steps| match at {
         Steps::At(steps) => {
-            format!(" ({} of the baseline's)", percent(steps / savings.baseline.steps as f64))
+            format!(" steps ({} of the baseline's)", percent(steps / savings.baseline.steps as f64))
         }
-        _ => String::new(),
+        _ => " steps".to_owned(),
     };
     let sentence = |schedule: &crate::answer::Schedule| {
         let equal = schedule.equal?;

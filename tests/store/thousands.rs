@@ -61,9 +61,10 @@ SELECT i + 1, 1 + i / :cells, 'uba(phi=' || (i / 10 % 10) || ')', ((1 + i % 10) 
 FROM n WHERE i < :cells * :sweeps;
 INSERT INTO sweep_trial (sweep, ordinal, trial, cell, seed)
 SELECT 1 + i / :each, i % :each, i + 1, 1 + :cells * (i / :each) + i % :cells, i / :cells FROM n;
+CREATE TEMP TABLE s AS SELECT i FROM n LIMIT :losses;
 INSERT OR IGNORE INTO metric (trial, name, step, value)
 SELECT t.id, 'train/loss', s.i, 2.3 / (1 + s.i * 0.01) + (t.id * 7919 + s.i * 31) % 10007 / 100070.0
-FROM trial AS t, n AS s WHERE s.i < :losses AND t.ended_at IS NOT NULL;
+FROM trial AS t CROSS JOIN s WHERE t.ended_at IS NOT NULL;
 COMMIT;
 PRAGMA wal_checkpoint (TRUNCATE);
 "#;
