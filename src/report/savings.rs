@@ -86,7 +86,7 @@ pub fn savings_table(savings: &Savings) -> Table {
 /// A line per comparison, with words for its verdict.
 #[must_use]
 pub fn savings_table_for_people(savings: &Savings) -> Table {
-    let mut table = Table::new(&["schedule", "budget", "mean", "difference", "at worst", "time", "as good?"]);
+    let mut table = Table::new(&["schedule", "budget", "mean", "better by", "at worst", "time", "as good?"]);
     let metric = &savings.metric;
     for schedule in &savings.schedules {
         for budget in &schedule.budgets {
