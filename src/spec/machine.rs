@@ -107,7 +107,7 @@ pub struct Limits {
     pub wall_clock_s: Option<f64>,
     /// Trials that failed for good, at least 1.
     pub failures: Option<u64>,
-    /// What it has cost, above 0; only with a [`Pricing`].
+    /// What it has cost, above 0; only with a [`super::Pricing`].
     pub cost_usd: Option<f64>,
     /// How long an attempt may be without progress, above 0.
     pub stall_s: Option<f64>,
