@@ -4,7 +4,13 @@ use std::collections::BTreeMap;
 
 use super::{Cells, Group};
 use crate::{
-    cost::{self, Margin, noninferiority::Claim, pairs::Outcomes},
+    cost::{
+        self, Margin,
+        noninferiority::Claim,
+        pairs::Outcomes,
+        racing::{Decision, Race},
+        sequence::{Sequence, fixed_sequence},
+    },
     spec::{Question, Seeds, named_among},
     store::{Cell, Outcome, SweepRow},
 };
@@ -122,6 +128,28 @@ impl<'a> Compared<'a> {
 }
 
 impl<'a> Compared<'a> {
+    /// The fixed sequence of each candidate schedule, in the order of the candidates.
+    #[must_use]
+    pub fn sequences(&self) -> Vec<Sequence> {
+        let (baseline, candidates) = self.by_seed();
+        let sequence =
+            |its: &Vec<Outcomes>| fixed_sequence(&baseline, &its.iter().collect::<Vec<_>>(), &self.claim);
+        candidates.iter().map(sequence).collect()
+    }
+
+    /// The same where results decide on the seeds.
+    #[must_use]
+    pub fn race(&self, seeds: Seeds) -> Decision {
+        let (baseline, candidates) = self.by_seed();
+        let candidates: Vec<Vec<&Outcomes>> = candidates.iter().map(|its| its.iter().collect()).collect();
+        Race::new(self.claim, seeds.min, seeds.max).decide(&baseline, &candidates)
+    }
+
+    fn by_seed(&self) -> (Outcomes, Vec<Vec<Outcomes>>) {
+        let candidates = self.candidates.iter().map(|its| its.iter().map(by_seed).collect());
+        (by_seed(&self.baseline), candidates.collect())
+    }
+
     /// The baseline and all candidates.
     pub fn groups(&self) -> impl Iterator<Item = &Group<'a>> {
         std::iter::once(&self.baseline).chain(self.candidates.iter().flatten())

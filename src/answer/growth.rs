@@ -1,8 +1,7 @@
 //! Which seeds a sweep still needs, where results decide.
 
-use super::{Asked, Compared, Group, NotComparable, compared::by_seed};
+use super::{Asked, Compared, Group, NotComparable};
 use crate::{
-    cost::{pairs::Outcomes, racing::Race},
     spec::Spec,
     store::{CellId, Outcome, SweepRow},
 };
@@ -19,12 +18,7 @@ pub fn wanted(
 ) -> Result<Vec<(CellId, u64)>, NotComparable> {
     let asked = Asked { question: spec.question.clone(), candidates: Vec::new() };
     let compared = Compared::new(sweep, outcomes, &asked, spec.seeds)?;
-    let race = Race::new(compared.claim, spec.seeds.min, spec.seeds.max);
-    let baseline = by_seed(&compared.baseline);
-    let candidates: Vec<Vec<Outcomes>> =
-        compared.candidates.iter().map(|its| its.iter().map(by_seed).collect()).collect();
-    let borrowed: Vec<Vec<&Outcomes>> = candidates.iter().map(|its| its.iter().collect()).collect();
-    let decision = race.decide(&baseline, &borrowed);
+    let decision = compared.race(spec.seeds);
     let seeds = std::iter::once(decision.baseline).chain(decision.wanted.into_iter().flatten());
     let lacks = |(group, seeds): (&Group<'_>, u64)| {
         (group.outcomes.len() < seeds as usize).then_some((group.cell.id, seeds))

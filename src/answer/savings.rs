@@ -12,8 +12,8 @@ use crate::{
         noninferiority::{PairedTest, Undecidable},
         pairs::{Outcomes, lost},
         payback::{self, Saving},
-        racing::{Race, Standing},
-        sequence::{self, Step},
+        racing::Standing,
+        sequence::{Sequence, Step},
     },
     spec::Seeds,
     store::{Outcome, SweepRow},
@@ -263,18 +263,10 @@ impl Savings {
 type Tested = (Verdict, Option<PairedTest>);
 
 fn verdicts(compared: &Compared<'_>, seeds: Seeds, is_open: bool) -> Vec<Vec<Tested>> {
-    let baseline = by_seed(&compared.baseline);
-    let cells: Vec<Vec<Outcomes>> =
-        compared.candidates.iter().map(|its| its.iter().map(by_seed).collect()).collect();
-    let borrowed: Vec<Vec<&Outcomes>> = cells.iter().map(|its| its.iter().collect()).collect();
     if seeds.is_fixed() {
-        let tested = |its: &Vec<&Outcomes>| -> Vec<Tested> {
-            let sequence = sequence::fixed_sequence(&baseline, its, &compared.claim);
-            sequence.steps.into_iter().map(of_step).collect()
-        };
-        return borrowed.iter().map(tested).collect();
+        let tested = |sequence: Sequence| sequence.steps.into_iter().map(of_step).collect();
+        return compared.sequences().into_iter().map(tested).collect();
     }
-    let decision = Race::new(compared.claim, seeds.min, seeds.max).decide(&baseline, &borrowed);
     let tested = |comparison: cost::racing::Comparison| {
         let verdict = match comparison.standing {
             Standing::NotReached => Verdict::NotReached,
@@ -287,7 +279,7 @@ fn verdicts(compared: &Compared<'_>, seeds: Seeds, is_open: bool) -> Vec<Vec<Tes
         };
         (verdict, comparison.test)
     };
-    decision.comparisons.into_iter().map(|its| its.into_iter().map(tested).collect()).collect()
+    compared.race(seeds).comparisons.into_iter().map(|its| its.into_iter().map(tested).collect()).collect()
 }
 
 fn of_step(step: Step) -> Tested {

@@ -2,11 +2,14 @@
 
 use std::process::ExitCode;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Failure, Global, output::Output, price};
 use crate::{
     answer::{Account, Elsewhere, Priced},
     cost::Offer,
-    report, store,
+    report,
+    store::{self, Reader, SweepRow},
 };
 
 #[derive(Debug, clap::Args)]
@@ -52,21 +55,42 @@ pub(super) fn usd(text: &str) -> Result<f64, String> {
     usd.ok_or_else(|| "a number of dollars above 0, at most 1e9".to_owned())
 }
 
+/// What time is turned into money by, as it was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct AskedRate {
+    /// Instead of the one that the store has, which cannot confirm it.
+    pub(super) asked_offer: Option<Offer>,
+    /// Whether that is of another machine than the one that trained.
+    elsewhere: bool,
+    speedup: f64,
+    devices: Option<u32>,
+}
+
 impl Rate {
-    /// The offer that was asked for, if any, and whether it is of another machine than the one that trained.
-    pub(super) fn asked(&self) -> Result<(Option<Offer>, bool), Failure> {
-        match (&self.elsewhere, self.usd_per_hour) {
-            (Some(name), _) => Ok((Some(price::named(&self.own.table()?, name, self.spot)?), true)),
-            (None, usd) => Ok((usd.map(Offer::own), false)),
-        }
+    pub(super) fn asked(&self) -> Result<AskedRate, Failure> {
+        let asked_offer = match (&self.elsewhere, self.usd_per_hour) {
+            (Some(name), _) => Some(price::named(&self.own.table()?, name, self.spot)?),
+            (None, usd) => usd.map(Offer::own),
+        };
+        Ok(AskedRate {
+            asked_offer,
+            elsewhere: self.elsewhere.is_some(),
+            speedup: self.speedup,
+            devices: self.devices,
+        })
     }
+}
 
-    pub(super) fn speedup(&self) -> f64 {
-        self.speedup
-    }
-
-    pub(super) fn devices(&self) -> Option<u32> {
-        self.devices
+impl AskedRate {
+    pub(super) fn priced(
+        &self,
+        reader: &Reader,
+        sweep: &SweepRow,
+        account: &Account,
+    ) -> Result<Priced, Failure> {
+        let own = reader.price(sweep.sweep)?;
+        let there = self.elsewhere.then(|| Elsewhere::new(self.speedup, self.devices, own.as_ref()));
+        Ok(Priced::new(sweep, account, self.asked_offer.clone().or(own), there))
     }
 }
 
@@ -75,11 +99,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let sweep = reader.find(&args.sweep)?;
     let outcomes = reader.outcomes(sweep.sweep)?;
     let account = Account::new(&sweep, &outcomes, &reader.spans(&outcomes)?);
-    let (asked, elsewhere) = args.rate.asked()?;
-    let own = reader.price(sweep.sweep)?;
-    let rate = &args.rate;
-    let there = elsewhere.then(|| Elsewhere::new(rate.speedup, rate.devices, own.as_ref()));
-    let priced = Priced::new(&sweep, &account, asked.or(own), there);
+    let priced = args.rate.asked()?.priced(&reader, &sweep, &account)?;
     let people = |format, look| report::cost(&priced, format, look);
     args.output.document(global, &priced, people, || report::cost_table(&priced))?;
     Ok(ExitCode::SUCCESS)

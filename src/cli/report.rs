@@ -128,8 +128,8 @@ pub(super) fn document(
     let inquiry = &options.inquiry;
     let standings = standings(sweep, &cells, &Times::new(&outcomes), 1.0 - inquiry.confidence);
     let account = Account::new(sweep, &outcomes, &reader.spans(&outcomes)?);
-    let priced = inquiry.priced(reader, sweep, &account)?;
-    let savings = inquiry.answer(reader, sweep, &outcomes, &account)?;
+    let priced = inquiry.rate.priced(reader, sweep, &account)?;
+    let savings = inquiry.answer(reader, sweep, &outcomes, (&account, &priced))?;
     let bands = bands(reader, sweep, cells)?;
     let found = Findings {
         sweep,

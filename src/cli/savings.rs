@@ -6,10 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Failure, Global, cost, output::Output, question::Baseline};
 use crate::{
-    answer::{
-        Account, Asked, CONFIDENCE, Compared, Elsewhere, Evidence, NotComparable, Priced, Savings, Scale,
-    },
-    cost::Offer,
+    answer::{Account, Asked, CONFIDENCE, Compared, Evidence, NotComparable, Priced, Savings, Scale},
     report,
     spec::{self, Seeds},
     store::{self, Outcome, Reader, SweepRow},
@@ -52,7 +49,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let outcomes = reader.outcomes(sweep.sweep)?;
     let inquiry = args.ask.inquiry(&reader, &sweep)?;
     let account = Account::new(&sweep, &outcomes, &reader.spans(&outcomes)?);
-    let savings = inquiry.answer(&reader, &sweep, &outcomes, &account)?.map_err(|problem| {
+    let priced = inquiry.rate.priced(&reader, &sweep, &account)?;
+    let savings = inquiry.answer(&reader, &sweep, &outcomes, (&account, &priced))?.map_err(|problem| {
         let failure = Failure::usage(&problem);
         problem.hint().into_iter().fold(failure, Failure::hint)
     })?;
@@ -65,7 +63,6 @@ impl Ask {
     /// All of it, with what the spec says where nothing is asked.
     pub(super) fn inquiry(&self, reader: &Reader, sweep: &SweepRow) -> Result<Inquiry, Failure> {
         let question = self.baseline.question(designed(reader, sweep)?.1);
-        let (asked_offer, elsewhere) = self.rate.asked()?;
         Ok(Inquiry {
             schedule: question.schedule,
             budget: question.budget,
@@ -75,10 +72,7 @@ impl Ask {
             settings: self.baseline.settings(),
             full_cost: self.full_cost,
             trainings_per_year: self.trainings_per_year,
-            asked_offer,
-            elsewhere,
-            speedup: self.rate.speedup(),
-            devices: self.rate.devices(),
+            rate: self.rate.asked()?,
         })
     }
 }
@@ -95,40 +89,19 @@ pub(super) struct Inquiry {
     settings: Vec<(String, f64)>,
     full_cost: Option<f64>,
     trainings_per_year: Option<f64>,
-    /// Instead of the one that the store has.
-    asked_offer: Option<Offer>,
-    /// Whether that is of another machine than the one that trained.
-    elsewhere: bool,
-    speedup: f64,
-    devices: Option<u32>,
+    #[serde(flatten)]
+    pub(super) rate: cost::AskedRate,
 }
 
 impl Inquiry {
-    pub(super) fn priced(
-        &self,
-        reader: &Reader,
-        sweep: &SweepRow,
-        account: &Account,
-    ) -> Result<Priced, Failure> {
-        let own = reader.price(sweep.sweep)?;
-        let there = self.elsewhere.then(|| Elsewhere::new(self.speedup, self.devices, own.as_ref()));
-        Ok(Priced::new(sweep, account, self.asked_offer.clone().or(own), there))
-    }
-
-    /// The price that whoever asked gave, which no store can confirm.
-    pub(super) fn asked_offer(&self) -> Option<&Offer> {
-        self.asked_offer.as_ref()
-    }
-
     /// The answer, or why there is none.
     pub(super) fn answer(
         &self,
         reader: &Reader,
         sweep: &SweepRow,
         outcomes: &[Outcome],
-        account: &Account,
+        (account, priced): (&Account, &Priced),
     ) -> Result<Result<Savings, NotComparable>, Failure> {
-        let priced = &self.priced(reader, sweep, account)?;
         let device_seconds = account.total.all().device_seconds;
         let margin = self.margin.as_deref().map(str::parse).transpose().map_err(Failure::usage)?;
         let (schedule, budget, confidence) =

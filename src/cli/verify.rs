@@ -63,7 +63,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         }
         OutputMode::Quiet => {}
     }
-    if let Some(offer) = options.inquiry.asked_offer().filter(|_| global.output_mode == OutputMode::Cli) {
+    if let Some(offer) =
+        options.inquiry.rate.asked_offer.as_ref().filter(|_| global.output_mode == OutputMode::Cli)
+    {
         say(&format!(
             "the price is the report's own, {offer} at ${} an hour: the store does not know it",
             offer.usd_per_hour
