@@ -49,6 +49,7 @@ pub(crate) fn job() -> Job {
         clip_norm: None,
         ema: None,
         threads: 1,
+        kernels: sweep_wire::Kernels::Own,
     }
 }
 

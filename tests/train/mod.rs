@@ -106,6 +106,7 @@ pub(crate) fn plain_job(onnx: PathBuf, train: Source) -> Job {
         clip_norm: None,
         ema: None,
         threads: 1,
+        kernels: sweep_wire::Kernels::Own,
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct GraphProto {
     pub(crate) input: Vec<ValueInfo>,
     #[prost(message, repeated, tag = "12")]
     pub(crate) output: Vec<ValueInfo>,
+    #[prost(message, repeated, tag = "13")]
+    pub(crate) value_info: Vec<ValueInfo>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -58,6 +58,7 @@ const INDEX: &[(&str, Gradient)] = &[
     ("GlobalMaxPool", Has(pool::global_max)), ("GlobalAveragePool", Has(pool::global_average)),
     ("Resize", Has(resize::resize)),
     ("sweep.BatchNorm", Has(norm::batch_norm)), ("sweep.Normalize", Has(normalize::normalize)),
+    ("sweep.LayerNorm", Has(normalize::layer_norm)), ("sweep.Gelu", Has(smooth::gelu)),
     ("LpNormalization", Has(normalize::unit_length)), ("LRN", Has(normalize::local_response)),
     // Through time.
     ("GRU", Has(gru::gru)), ("LSTM", Has(lstm::lstm)), ("RNN", Has(recurrent::rnn)),

@@ -45,6 +45,8 @@ impl StepOptions {
 /// Which operators a graph may end in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lowering {
+    /// The trainer's own kernels where it has them, else as [`Lowering::Cpu`].
+    Kernels,
     /// What is fastest on ONNX Runtime's CPU provider, `com.microsoft` operators included.
     Cpu,
     /// Standard operators alone, in forms that every provider computes correctly.

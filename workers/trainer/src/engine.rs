@@ -1,6 +1,9 @@
 //! ONNX Runtime, behind one door: load the library once per process, make sessions, run a graph once.
 
-use std::{path::Path, sync::OnceLock};
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use ort::{
     environment::Environment,
@@ -28,6 +31,8 @@ impl<R> From<ort::Error<R>> for EngineError {
 #[derive(Debug, Clone)]
 pub struct Engine {
     environment: Environment,
+    /// What the files of a profile start with.
+    profile: Option<PathBuf>,
 }
 
 static ENGINE: OnceLock<Result<Engine, EngineError>> = OnceLock::new();
@@ -43,9 +48,15 @@ impl Engine {
                 let builder = ort::init_from(library).map_err(|error| EngineError(error.to_string()))?;
                 let environment = builder.with_name("sweep").with_telemetry(false).build()?;
                 environment.set_log_level(LogLevel::Error);
-                Ok(Self { environment })
+                Ok(Self { environment, profile: None })
             })
             .clone()
+    }
+
+    /// An engine whose training sessions time every operator; each leaves a file that starts with `prefix` when it ends.
+    #[must_use]
+    pub fn profiling(self, prefix: PathBuf) -> Self {
+        Self { profile: Some(prefix), ..self }
     }
 
     /// Names the runtime's build.
@@ -58,11 +69,16 @@ impl Engine {
     pub(crate) fn session(&self, model: &[u8], threads: u32) -> Result<Session, EngineError> {
         let builder = self.builder()?.with_optimization_level(GraphOptimizationLevel::All)?;
         let builder = builder.with_intra_threads(threads as usize)?.with_deterministic_compute(true)?;
+        let builder = match &self.profile {
+            Some(prefix) => builder.with_profiling(prefix)?,
+            None => builder,
+        };
         Ok({ builder }.commit_from_memory(model)?)
     }
 
     fn builder(&self) -> Result<SessionBuilder, EngineError> {
-        Ok(Session::builder(&self.environment)?.with_log_level(LogLevel::Error)?)
+        let builder = Session::builder(&self.environment)?.with_log_level(LogLevel::Error)?;
+        Ok(builder.with_operators(crate::operators::domain()?)?)
     }
 
     /// Loads a graph that is to be run from the host's own tensors: for probes and tests, not for training.

@@ -13,6 +13,7 @@ pub mod export;
 mod fault;
 mod init;
 mod inspect;
+mod operators;
 mod prepared;
 mod probe;
 mod random;

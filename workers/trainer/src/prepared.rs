@@ -7,7 +7,7 @@ use sweep_graph::{
     DType, EvalGraph, Feed, GraphError, Lowering, Model, Port, Probe, Selection, StateKind, StepGraph,
     StepOptions, Tensor, TensorData,
 };
-use sweep_wire::{Augment, Contents, CrossEntropy, Facts, Job, Loss};
+use sweep_wire::{Augment, Contents, CrossEntropy, Facts, Job, Kernels, Loss};
 
 use crate::{
     NUMERICS,
@@ -57,7 +57,10 @@ pub(crate) fn prepare(engine: &Engine, job: &Job, passes: u32) -> Result<Prepare
         accumulate: passes,
         ema: job.ema,
         soft_targets: mixup(job).is_some(),
-        lowering: Lowering::Cpu,
+        lowering: match job.kernels {
+            Kernels::Own => Lowering::Kernels,
+            Kernels::Standard => Lowering::Cpu,
+        },
     };
     let refused = |error: GraphError| refused(job, &error);
     let step = sweep_graph::training_step(&model, &probe, &options).map_err(refused)?;

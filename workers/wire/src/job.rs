@@ -26,6 +26,26 @@ pub struct Job {
     pub ema: Option<f64>,
     /// Threads ONNX Runtime may use inside one operator.
     pub threads: u32,
+    #[serde(default, skip_serializing_if = "Kernels::is_own")]
+    pub kernels: Kernels,
+}
+
+/// What a training step is computed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kernels {
+    /// This project's own kernels where there are any.
+    #[default]
+    Own,
+    /// ONNX Runtime's operators alone.
+    Standard,
+}
+
+impl Kernels {
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        *self == Self::Own
+    }
 }
 
 /// One trial of a job.

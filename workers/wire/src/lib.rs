@@ -13,8 +13,8 @@ pub use data::{
     LabelNoise, Names, Normalize, Npz, Parquet, Source, Text, TokenType, Tokens, Validation,
 };
 pub use job::{
-    Adam, BceWithLogits, Best, CrossEntropy, Every, Init, Job, Keep, Lion, Loss, Model, Optimizer, RmsProp,
-    Run, ScheduleFreeSgd, Sgd,
+    Adam, BceWithLogits, Best, CrossEntropy, Every, Init, Job, Keep, Kernels, Lion, Loss, Model, Optimizer,
+    RmsProp, Run, ScheduleFreeSgd, Sgd,
 };
 
 pub use program::{Number, PROGRAM_FOLDER, Program, TRIAL_FILE, TrialFile};

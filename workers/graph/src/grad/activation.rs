@@ -3,13 +3,13 @@
 
 use super::{Grads, Site};
 use crate::GraphError;
-use crate::graph::{Graph, Value};
+use crate::graph::{Graph, Op, Value};
 
 /// Relu-14: `dx = dy · [y > 0]`
 pub(crate) fn relu(graph: &mut Graph, site: &Site) -> Result<Grads, GraphError> {
-    let zero = graph.scalar(0.0);
-    let positive = graph.indicator("Greater", site.y(0), zero);
-    site.times(graph, positive)
+    let dy = site.dy()?;
+    let shape = graph.shape(dy).to_vec();
+    Ok(vec![Some(graph.op(Op::composite("ReluGrad"), &[dy, site.y(0)], &shape))])
 }
 
 /// `1 + [x < 0] · (slope − 1)`

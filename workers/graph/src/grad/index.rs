@@ -23,12 +23,18 @@ pub(crate) fn gather(graph: &mut Graph, site: &Site) -> Result<Grads, GraphError
     let (shape, axis) = (graph.shape(site.x(0)).to_vec(), site.op().int("axis", 0) as usize);
     let count: usize = graph.shape(site.x(1)).iter().product();
     let (lead, rest) = (shape[..axis].iter().product(), shape[axis + 1..].iter().product());
-    let picked = [lead, count, rest];
-    let updates = graph.reshape(site.dy()?, &picked);
-    let index = graph.reshape(site.x(1), &[1, count, 1]);
-    let index = graph.expand(index, &picked);
-    let dx = scatter_add(graph, &[lead, shape[axis], rest], 1, index, updates);
+    let updates = graph.reshape(site.dy()?, &[lead, count, rest]);
+    let index = graph.reshape(site.x(1), &[count]);
+    let dx = graph.op(Op::composite("GatherGrad"), &[updates, index], &[lead, shape[axis], rest]);
     Ok(vec![Some(graph.reshape(dx, &shape))])
+}
+
+/// What the composite `GatherGrad(dy [lead, picked, rest], index [picked])` → dx `[lead, extent, rest]` stands for.
+pub(crate) fn gathered(graph: &mut Graph, dy: Value, index: Value, shape: &[usize]) -> Value {
+    let picked = graph.shape(dy).to_vec();
+    let index = graph.reshape(index, &[1, picked[1], 1]);
+    let index = graph.expand(index, &picked);
+    scatter_add(graph, shape, 1, index, dy)
 }
 
 /// GatherElements-13.

@@ -15,6 +15,15 @@ pub(crate) fn normalize(graph: &mut Graph, site: &Site) -> Result<Grads, GraphEr
     Ok(vec![Some(graph.op(op, &[dy, site.y(0), site.y(1)], &shape))])
 }
 
+/// `LayerNorm(x [R, n], scale [n], bias [n])` → y, means, inverse deviations: [`normalize`] with a scale and a bias behind it.
+pub(crate) fn layer_norm(graph: &mut Graph, site: &Site) -> Result<Grads, GraphError> {
+    let (dy, x, scale) = (site.dy()?, site.x(0), site.x(1));
+    let (shape, row) = (graph.shape(x).to_vec(), graph.shape(scale).to_vec());
+    let inputs = [dy, x, scale, site.y(1), site.y(2)];
+    let grads = graph.multi(Op::composite("LayerNormGrad"), &inputs, &[&shape, &row, &row]);
+    Ok(grads.into_iter().map(Some).collect())
+}
+
 /// LpNormalization-1, -22 with norm n: `dx = (dy − slope·Σ dy·y) / n`, where the norm's slope is y for p = 2, sign(x) for
 /// p = 1.
 pub(crate) fn unit_length(graph: &mut Graph, site: &Site) -> Result<Grads, GraphError> {

@@ -2,7 +2,7 @@
 
 use super::{Grads, Site};
 use crate::GraphError;
-use crate::graph::{Graph, Value};
+use crate::graph::{Graph, Op, Value};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 /// The cubic term of Gelu's approximation by tanh.
@@ -58,27 +58,18 @@ pub(crate) fn mish(graph: &mut Graph, site: &Site) -> Result<Grads, GraphError> 
 
 /// Gelu-20: `Φ(x) + x·φ(x)` for the exact form, the same of its approximation by tanh for `approximate = "tanh"`.
 pub(crate) fn gelu(graph: &mut Graph, site: &Site) -> Result<Grads, GraphError> {
-    let x = site.x(0);
-    let (gate, density) = match site.op().text("approximate") {
-        Some("tanh") => gelu_tanh(graph, x),
-        _ => gelu_exact(graph, x),
-    };
+    let (dy, x) = (site.dy()?, site.x(0));
+    if site.op().text("approximate") != Some("tanh") {
+        let shape = graph.shape(x).to_vec();
+        return Ok(vec![Some(graph.op(Op::composite("GeluGrad"), &[dy, x], &shape))]);
+    }
+    let (gate, density) = gelu_tanh(graph, x);
     let one = graph.scalar(1.0);
     let gate = graph.add(gate, one);
     let gate = graph.scale(gate, 0.5);
     let rise = graph.mul(x, density);
     let slope = graph.add(gate, rise);
     site.times(graph, slope)
-}
-
-/// `erf(x/√2)` and `φ(x) = exp(−x²/2)/√2π`.
-fn gelu_exact(graph: &mut Graph, x: Value) -> (Value, Value) {
-    let scaled = graph.scale(x, FRAC_1_SQRT_2);
-    let erf = graph.unary("Erf", scaled);
-    let square = graph.mul(scaled, scaled);
-    let negated = graph.unary("Neg", square);
-    let bell = graph.unary("Exp", negated);
-    (erf, graph.scale(bell, 0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2))
 }
 
 /// `t = tanh(u)` with `u = √(2/π)·(x + c·x³)`, and half its slope, `(1 − t²)/2 · √(2/π)·(1 + 3c·x²)`.

@@ -2,7 +2,7 @@
 
 use super::{Grads, Site};
 use crate::GraphError;
-use crate::graph::Graph;
+use crate::graph::{Attr, Graph, Op};
 
 fn axis(graph: &Graph, site: &Site) -> [usize; 1] {
     let rank = graph.shape(site.y(0)).len() as i64;
@@ -11,11 +11,10 @@ fn axis(graph: &Graph, site: &Site) -> [usize; 1] {
 
 /// `dx = y · (dy − Σ dy·y)`
 pub(crate) fn softmax(graph: &mut Graph, site: &Site) -> Result<Grads, GraphError> {
-    let (dy, y, axis) = (site.dy()?, site.y(0), axis(graph, site));
-    let product = graph.mul(dy, y);
-    let total = graph.reduce("ReduceSum", product, &axis, true);
-    let centred = graph.sub(dy, total);
-    Ok(vec![Some(graph.mul(y, centred))])
+    let (dy, y, [axis]) = (site.dy()?, site.y(0), axis(graph, site));
+    let shape = graph.shape(y).to_vec();
+    let op = Op::composite("SoftmaxGrad").with("axis", Attr::Int(axis as i64));
+    Ok(vec![Some(graph.op(op, &[dy, y], &shape))])
 }
 
 /// `dx = dy − exp(y) · Σ dy`

@@ -1,6 +1,6 @@
 //! Writes a lowered graph as an ONNX model: only what the outputs need, names made up for inner values.
 
-use super::{COMPOSITE, Fact, Graph, Kind, MICROSOFT, Node, Op, Value};
+use super::{COMPOSITE, Fact, Graph, KERNEL, Kind, MICROSOFT, Node, Op, Value};
 use crate::codec::{attr_proto, tensor_proto, value_info};
 use crate::onnx::{GraphProto, ModelProto, NodeProto, OperatorSetId};
 use prost::Message;
@@ -37,10 +37,11 @@ pub(crate) fn emit(graph: &Graph, outputs: &[(String, Value)], opset: i64) -> Ve
             aliases.push((name, *value));
         }
     }
+    let results: HashSet<&String> = outputs.iter().map(|(name, _)| name).collect();
     let mut proto = GraphProto { name: Some("sweep".to_owned()), ..GraphProto::default() };
     for (index, node) in graph.nodes().iter().enumerate() {
         if matches!(node.kind, Kind::Input(_)) || live.contains(&index) {
-            write(&mut proto, node, index, &mut names, &mut taken, &live.slots);
+            write(&mut proto, node, index, &mut names, &mut taken, &live.slots, &results);
         }
     }
     for (name, value) in aliases {
@@ -52,11 +53,15 @@ pub(crate) fn emit(graph: &Graph, outputs: &[(String, Value)], opset: i64) -> Ve
     }
     let set =
         |domain: &str, version| OperatorSetId { domain: Some(domain.to_owned()), version: Some(version) };
+    let mut sets = vec![set("", opset), set(MICROSOFT, 1)];
+    if graph.nodes().iter().any(|node| node.op().is_some_and(|op| op.domain == KERNEL)) {
+        sets.push(set(KERNEL, 1));
+    }
     let model = ModelProto {
         ir_version: Some(IR_VERSION),
         producer_name: Some("sweep".to_owned()),
         graph: Some(proto),
-        opset_import: vec![set("", opset), set(MICROSOFT, 1)],
+        opset_import: sets,
     };
     model.encode_to_vec()
 }
@@ -92,6 +97,7 @@ fn write(
     names: &mut HashMap<Value, String>,
     taken: &mut HashSet<String>,
     used: &HashSet<Value>,
+    results: &HashSet<&String>,
 ) {
     let mut name = |slot: usize| {
         let value = Value { node: index, slot };
@@ -105,14 +111,21 @@ fn write(
         }
         Kind::Op(op) => {
             debug_assert_ne!(op.domain, COMPOSITE, "`{}` was not lowered", op.kind);
-            // An output that nobody reads is left out: MaxPool without Indices, for one, has a faster kernel. Split's are
-            // not optional.
-            let named = |slot| op.kind == "Split" || used.contains(&Value { node: index, slot });
+            // An output that nobody reads is left out: MaxPool without Indices, for one, has a faster kernel. Split's and
+            // those of our kernels are not optional.
+            let whole = op.kind == "Split" || op.domain == KERNEL;
+            let named = |slot| whole || used.contains(&Value { node: index, slot });
             let mut outputs: Vec<String> = (0..node.outputs.len())
                 .map(|slot| if named(slot) { name(slot) } else { String::new() })
                 .collect();
             while outputs.last().is_some_and(String::is_empty) {
                 outputs.pop();
+            }
+            if op.domain == KERNEL {
+                // The runtime knows no extents of these, and without them plans no memory behind them.
+                let described =
+                    outputs.iter().zip(&node.outputs).filter(|(name, _)| !results.contains(*name));
+                proto.value_info.extend(described.map(|(name, fact)| info(name, fact)));
             }
             let mut inputs: Vec<String> = node
                 .inputs

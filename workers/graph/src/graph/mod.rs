@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// The domain of the composite operators that [`crate::lower`] expands.
 pub(crate) const COMPOSITE: &str = "sweep";
+/// The domain of the operators that the trainer has kernels for.
+pub(crate) const KERNEL: &str = "sweep.kernel";
 /// The domain of ONNX Runtime's own operators.
 pub(crate) const MICROSOFT: &str = "com.microsoft";
 

@@ -24,8 +24,11 @@ pub(super) fn terms(
     let shape = graph.shape(logits).to_vec();
     let classes = shape[axis];
     let (labels, counted) = counted(graph, options, labels);
-    let log = graph.op(Op::new("LogSoftmax").with("axis", Attr::Int(axis as i64)), &[logits], &shape);
     let hot = hot(graph, labels, axis, &shape);
+    if options.label_smoothing == 0.0 && options.class_weights.is_empty() && axis + 1 == shape.len() {
+        return Ok(plain(graph, (logits, labels, hot, counted), &shape, tokens));
+    }
+    let log = graph.op(Op::new("LogSoftmax").with("axis", Attr::Int(axis as i64)), &[logits], &shape);
     let mut spread = hot;
     if options.label_smoothing != 0.0 {
         let kept = graph.scale(hot, 1.0 - options.label_smoothing);
@@ -63,17 +66,60 @@ pub(super) fn terms(
     }
     let slope = graph.sub(probability, spread);
 
+    let counts = counts(graph, (logits, labels, hot, counted), axis, tokens);
+    Ok(Terms { losses, weights, slope, counts })
+}
+
+/// The terms of classes along the last axis, all alike: one composite.
+fn plain(
+    graph: &mut Graph,
+    (logits, labels, hot, counted): (Value, Value, Value, Option<Value>),
+    shape: &[usize],
+    tokens: bool,
+) -> Terms {
+    let axis = shape.len() - 1;
+    let counts = counts(graph, (logits, labels, hot, counted), axis, tokens);
+    let rows: usize = shape[..axis].iter().product();
+    let flat = [rows, shape[axis]];
+    let (x, index) = (graph.reshape(logits, &flat), graph.reshape(labels, &[rows]));
+    let both = graph.multi(Op::composite("CrossEntropy"), &[x, index], &[&[rows], &flat]);
+    let (mut losses, mut slope) = (graph.reshape(both[0], &shape[..axis]), graph.reshape(both[1], shape));
+    if let Some(counted) = counted {
+        let column = graph.reshape(counted, &[&shape[..axis], &[1]].concat());
+        (losses, slope) = (graph.mul(losses, counted), graph.mul(slope, column));
+    }
+    Terms { losses, weights: counted, slope, counts }
+}
+
+/// What the composite `CrossEntropy(x [R, C], classes [R])` → losses `[R]`, slope `[R, C]` stands for.
+pub(crate) fn cross_entropy(graph: &mut Graph, x: Value, classes: Value) -> Vec<Value> {
+    let shape = graph.shape(x).to_vec();
+    let log = graph.op(Op::new("LogSoftmax").with("axis", Attr::Int(1)), &[x], &shape);
+    let hot = hot(graph, classes, 1, &shape);
+    let picked = graph.mul(log, hot);
+    let likelihood = graph.sum(picked, &[1]);
+    let probability = graph.unary("Exp", log);
+    vec![graph.unary("Neg", likelihood), graph.sub(probability, hot)]
+}
+
+/// The metrics of classes.
+fn counts(
+    graph: &mut Graph,
+    (logits, labels, hot, counted): (Value, Value, Value, Option<Value>),
+    axis: usize,
+    tokens: bool,
+) -> Vec<Count> {
+    let (rank, classes) = (graph.shape(logits).len(), graph.shape(logits)[axis]);
     let ranked = ranked(graph, logits, labels, hot, axis);
-    let first = if !tokens && shape.len() > 2 { "pixel_accuracy" } else { "accuracy" };
+    let first = if !tokens && rank > 2 { "pixel_accuracy" } else { "accuracy" };
     let names = [(first, ranked.first), ("top5_accuracy", ranked.five)];
     let counts = names.into_iter().take(if classes > TOP { 2 } else { 1 });
-    let counts = counts
+    counts
         .map(|(metric, hits)| {
             let values = counted.map_or(hits, |counted| graph.mul(hits, counted));
             Count { metric, values, counted }
         })
-        .collect();
-    Ok(Terms { losses, weights, slope, counts })
+        .collect()
 }
 
 /// The terms for logits `[batch, classes]` against a share of each class, as `torch.nn.CrossEntropyLoss` has them for

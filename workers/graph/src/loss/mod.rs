@@ -3,6 +3,8 @@
 mod classes;
 mod regression;
 
+pub(crate) use classes::cross_entropy;
+
 use crate::GraphError;
 use crate::graph::{Graph, Value};
 use crate::state::Feed;

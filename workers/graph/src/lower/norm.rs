@@ -23,7 +23,7 @@ pub(super) fn batch_norm(
 ) -> Vec<Value> {
     let [x, scale, bias] = [inputs[0], inputs[1], inputs[2]];
     let shape = graph.shape(x).to_vec();
-    if lowering == Lowering::Cpu {
+    if lowering != Lowering::Portable {
         // With momentum 0 the "running" outputs are the batch's own statistics, so one pass gives all three. The CUDA
         // provider runs the inference path here: there, only the form below is right.
         let channels = graph.shape(scale).to_vec();

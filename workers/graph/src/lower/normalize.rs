@@ -53,3 +53,31 @@ pub(super) fn normalize_grad(
     let rest = graph.sub(dy, removed);
     vec![graph.mul(rest, inverse)]
 }
+
+/// `LayerNorm(x [R, n], scale [n], bias [n])` → `x̂·scale + bias`, the mean and `1 / √(var + ε)` of each row `[R, 1]`, by
+/// LayerNormalization-17.
+pub(super) fn layer_norm(graph: &mut Graph, node: &Node<Fact>, inputs: &[Value], _: Lowering) -> Vec<Value> {
+    let epsilon = node.op().map_or(1e-5, |op| op.float("epsilon", 1e-5));
+    let op = Op::new("LayerNormalization").with("axis", Attr::Int(1)).with("epsilon", Attr::Float(epsilon));
+    let shapes: Vec<&[usize]> = node.outputs.iter().map(|fact| fact.shape.as_slice()).collect();
+    graph.multi(op, inputs, &shapes)
+}
+
+/// `LayerNormGrad(dy, x, scale, mean, inverse)` → dx, `Σ dy·x̂`, `Σ dy`
+pub(super) fn layer_norm_grad(
+    graph: &mut Graph,
+    node: &Node<Fact>,
+    inputs: &[Value],
+    _: Lowering,
+) -> Vec<Value> {
+    let &[dy, x, scale, mean, inverse] = inputs else { unreachable!("it takes five inputs") };
+    let centred = graph.sub(x, mean);
+    let unit = graph.mul(centred, inverse);
+    let product = graph.mul(dy, unit);
+    let dscale = graph.sum(product, &[0]);
+    let dbias = graph.sum(dy, &[0]);
+    let inner = graph.mul(dy, scale);
+    let op = Op::composite("NormalizeGrad").with("centre", Attr::Int(1));
+    let dx = graph.op(op, &[inner, unit, inverse], &node.outputs[0].shape);
+    vec![dx, dscale, dbias]
+}

@@ -3,7 +3,7 @@
 //! rate·weight_decay first.
 
 use super::{Buffer, Clock, Rule, decayed, double, lerp, seen, shrinkage, single};
-use crate::graph::{Graph, Value};
+use crate::graph::{Attr, Graph, Op, Value};
 
 pub(super) struct Adam {
     options: sweep_wire::Adam,
@@ -84,12 +84,34 @@ impl Rule for Adam {
         buffers: &[Value],
         decays: bool,
     ) -> (Value, Vec<Value>) {
-        let g = decayed(graph, p, g, self.options.weight_decay, decays && self.coupled);
-        let p = self.kept.filter(|_| decays).map_or(p, |kept| graph.mul(p, kept));
-        let first = lerp(graph, buffers[0], g, self.fresh);
-        let (second, divisor) = self.second.update(graph, buffers[1], g);
-        let direction = graph.div(first, divisor);
-        let change = graph.mul(direction, self.step);
-        (graph.sub(p, change), vec![first, second])
+        let decay = if decays && self.coupled { self.options.weight_decay } else { 0.0 };
+        let op = Op::composite("AdamStep")
+            .with("weight_decay", Attr::Float(decay as f32))
+            .with("beta2", Attr::Float(self.options.beta2 as f32))
+            .with("epsilon", Attr::Float(self.options.epsilon as f32));
+        let mut inputs = vec![p, g, buffers[0], buffers[1], self.fresh, self.second.seen, self.step];
+        inputs.extend(self.kept.filter(|_| decays));
+        let shape = graph.shape(p).to_vec();
+        let out = graph.multi(op, &inputs, &[&shape, &shape, &shape]);
+        (out[0], vec![out[1], out[2]])
     }
+}
+
+/// What the composite `AdamStep(p, g, m, v, fresh, seen, step, kept?)` → p, m, v stands for.
+pub(crate) fn step(graph: &mut Graph, op: &Op, inputs: &[Value]) -> Vec<Value> {
+    let &[p, g, m, v, fresh, seen, step, ..] = inputs else { unreachable!("it takes seven inputs or eight") };
+    let g = decayed(graph, p, g, f64::from(op.float("weight_decay", 0.0)));
+    let p = inputs.get(7).map_or(p, |&kept| graph.mul(p, kept));
+    let first = lerp(graph, m, g, fresh);
+    let beta2 = f64::from(op.float("beta2", 0.0));
+    let second = Second {
+        beta2: graph.scalar(beta2),
+        fresh: graph.scalar(1.0 - beta2),
+        seen,
+        epsilon: graph.scalar(f64::from(op.float("epsilon", 0.0))),
+    };
+    let (second, divisor) = second.update(graph, v, g);
+    let direction = graph.div(first, divisor);
+    let change = graph.mul(direction, step);
+    vec![graph.sub(p, change), first, second]
 }

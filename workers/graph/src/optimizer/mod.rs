@@ -3,11 +3,11 @@
 //! Coefficients that change from step to step are computed in double precision from three scalar inputs, as PyTorch
 //! computes them in Python; tensors are float32.
 
-mod adam;
+pub(crate) mod adam;
 mod lion;
 mod rmsprop;
 mod schedule_free;
-mod sgd;
+pub(crate) mod sgd;
 
 use crate::graph::{Attr, Graph, Op, Value};
 use crate::state::Fresh;
@@ -141,8 +141,8 @@ pub(crate) fn at_first(graph: &mut Graph, clock: Clock, first: Value, later: Val
 }
 
 /// `g + weight_decay·p`.
-fn decayed(graph: &mut Graph, p: Value, g: Value, weight_decay: f64, decays: bool) -> Value {
-    if !decays || weight_decay == 0.0 {
+fn decayed(graph: &mut Graph, p: Value, g: Value, weight_decay: f64) -> Value {
+    if weight_decay == 0.0 {
         return g;
     }
     let decay = graph.scale(p, weight_decay);

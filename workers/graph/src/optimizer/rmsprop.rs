@@ -46,7 +46,7 @@ impl Rule for RmsProp {
         buffers: &[Value],
         decays: bool,
     ) -> (Value, Vec<Value>) {
-        let g = decayed(graph, p, g, self.options.weight_decay, decays);
+        let g = decayed(graph, p, g, if decays { self.options.weight_decay } else { 0.0 });
         let kept = graph.mul(buffers[0], self.alpha);
         let square = graph.mul(g, g);
         let fresh = graph.mul(square, self.fresh);

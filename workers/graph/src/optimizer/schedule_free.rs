@@ -49,7 +49,7 @@ impl Sequences {
 
     /// The new y, z and x.
     fn follow(&self, graph: &mut Graph, y: Value, d: Value, [z, x]: [Value; 2], decays: bool) -> [Value; 3] {
-        let d = decayed(graph, y, d, self.weight_decay, decays);
+        let d = decayed(graph, y, d, if decays { self.weight_decay } else { 0.0 });
         let change = graph.mul(d, self.rate);
         let z = graph.sub(z, change);
         let x = lerp(graph, x, z, self.share);

@@ -90,7 +90,7 @@ pub(crate) fn slopes_held(
     runtime::run(&graph, &[&[("x", input), ("weights", &ones)], held].concat())
 }
 
-/// Checks the gradients of the values named in `held` (initialisers with their contents) and of the input `x`, in both
+/// Checks the gradients of the values named in `held` (initialisers with their contents) and of the input `x`, in all
 /// lowerings, and that the graph computes what the model computes.
 pub(crate) fn check(bytes: &[u8], input: &Tensor, held: &[(&str, Tensor)]) {
     let model = learning(bytes, held);
@@ -99,7 +99,7 @@ pub(crate) fn check(bytes: &[u8], input: &Tensor, held: &[(&str, Tensor)]) {
     values.insert("x", input.clone());
     values.insert("weights", spread(&probe[&model.output().name].shape, 99));
     let names: Vec<&str> = held.iter().map(|(name, _)| *name).chain(["x"]).collect();
-    let [mut cpu, portable] = [Lowering::Cpu, Lowering::Portable].map(|lowering| {
+    let [mut own, cpu, portable] = [Lowering::Kernels, Lowering::Cpu, Lowering::Portable].map(|lowering| {
         let bytes = gradients(&model, &probe, &names, lowering).unwrap_or_else(|error| panic!("{error}"));
         runtime::open(&bytes)
     });
@@ -107,8 +107,8 @@ pub(crate) fn check(bytes: &[u8], input: &Tensor, held: &[(&str, Tensor)]) {
         let known: Vec<(&str, &Tensor)> = values.iter().map(|(name, tensor)| (*name, tensor)).collect();
         graph.run(&known)
     };
-    let found = feed(&values, &mut cpu);
-    let other = feed(&values, &mut { portable });
+    let found = feed(&values, &mut own);
+    let others = [cpu, portable].map(|mut other| feed(&values, &mut other));
     let terms = || floats(&output).iter().zip(floats(&values["weights"])).map(|(y, w)| f64::from(y * w));
     let (whole, size) = (terms().sum::<f64>(), terms().map(f64::abs).sum::<f64>());
     let loss = f64::from(floats(&found["loss"])[0]);
@@ -117,14 +117,15 @@ pub(crate) fn check(bytes: &[u8], input: &Tensor, held: &[(&str, Tensor)]) {
     assert!(!same || (loss - whole).abs() <= FORWARD * size, "the graph gives {loss}, the model {whole}");
     for name in names {
         let key = format!("d:{name}");
-        let (gradient, same) = (floats(&found[&key]), floats(&other[&key]));
-        let largest = gradient.iter().fold(1e-3f32, |a, b| a.max(b.abs()));
-        for (a, b) in gradient.iter().zip(same) {
+        let gradient = floats(&found[&key]);
+        // Where it is 0, sums of cancelling terms leave some rounding.
+        let largest = gradient.iter().fold(1e-2f32, |a, b| a.max(b.abs()));
+        for (a, b) in others.iter().flat_map(|other| gradient.iter().zip(floats(&other[&key]))) {
             assert!((a - b).abs() <= LOWERINGS * largest, "lowerings differ in `{name}`: {a} and {b}");
         }
         for seed in 0..3 {
             differences(name, gradient, seed, &values, &mut |values| {
-                f64::from(floats(&feed(values, &mut cpu)["loss"])[0])
+                f64::from(floats(&feed(values, &mut own)["loss"])[0])
             });
         }
     }

@@ -5,6 +5,7 @@ mod attention;
 mod conv_transpose;
 mod einsum;
 mod elementwise;
+mod gelu;
 mod norm;
 mod normalize;
 mod recurrent;
@@ -39,6 +40,10 @@ pub(super) fn build(importer: &mut Importer, site: &Site) -> Result<Vec<Value>, 
             Ok(vec![importer.graph.reshape(x, &site.facts[0].shape)])
         }
         "Cast" | "CastLike" => elementwise::cast(importer, site),
+        "Mul" => Ok(match gelu::gelu(importer, site) {
+            Some(gelu) => vec![gelu],
+            None => plain(importer, site, site.op.clone()),
+        }),
         "Max" | "Min" | "Sum" | "Mean" => elementwise::fold(importer, site),
         "Pow" => elementwise::pow(importer, site),
         "Concat" => shape::concat(importer, site),

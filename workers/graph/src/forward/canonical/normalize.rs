@@ -50,6 +50,14 @@ fn affine(
     Ok(y)
 }
 
+/// Scale and bias as rows, where there are both, each with an element for each of those that are normalised together.
+fn affine_rows(importer: &mut Importer, site: &Site, extents: &[usize]) -> Option<[Value; 2]> {
+    let (scale, bias) = (site.input(1)?, site.input(2)?);
+    let count = extents.iter().product();
+    let fits = |value| importer.graph.shape(value) == extents && count > 0;
+    (fits(scale) && fits(bias)).then(|| [scale, bias].map(|value| importer.graph.reshape(value, &[count])))
+}
+
 /// LayerNormalization-17 and RMSNormalization-23: statistics over all axes from `axis` on.
 pub(super) fn layer(importer: &mut Importer, site: &Site, centre: bool) -> Result<Vec<Value>, GraphError> {
     let x = required(importer, site, 0)?;
@@ -60,6 +68,13 @@ pub(super) fn layer(importer: &mut Importer, site: &Site, centre: bool) -> Resul
         return Ok(plain(importer, site, site.op.clone()));
     }
     let layout = [shape[..axis].iter().product(), shape[axis..].iter().product()];
+    if let (true, Some([scale, bias])) = (centre, affine_rows(importer, site, &shape[axis..])) {
+        let flat = importer.graph.reshape(x, &layout);
+        let op = Op::composite("LayerNorm").with("epsilon", Attr::Float(site.op.float("epsilon", 1e-5)));
+        let column = [layout[0], 1];
+        let y = importer.graph.multi(op, &[flat, scale, bias], &[&layout, &column, &column])[0];
+        return Ok(vec![importer.graph.reshape(y, &shape)]);
+    }
     let y = normalize(importer, site, x, layout, centre, site.op.float("epsilon", 1e-5))?;
     let y = importer.graph.reshape(y, &shape);
     Ok(vec![affine(importer, site, y, None)?])

@@ -1,0 +1,22 @@
+//! Float32 kernels for the steps of training that ONNX Runtime's processor provider lacks or does slowly: plain functions
+//! over slices, in the layout of ONNX (batch, channels, height, width). Whoever calls them brings the threads ([`Pool`]).
+//! Every result is the same for any number of threads. Nothing here knows ONNX Runtime, graphs or files.
+
+mod batch_norm;
+mod conv;
+mod elementwise;
+mod layer_norm;
+mod math;
+mod pool;
+mod shape;
+mod softmax;
+mod update;
+
+pub use batch_norm::{Layout, Options, batch_norm, batch_norm_grad};
+pub use conv::{Conv, Forward, InputGrad, WeightGrad};
+pub use elementwise::{gelu, gelu_grad, max_pool_grad, relu_grad};
+pub use layer_norm::{layer_norm, layer_norm_grad, sum_rows};
+pub use pool::{Alone, Pool};
+pub use shape::{Transpose, gather_grad};
+pub use softmax::{cross_entropy, softmax, softmax_grad};
+pub use update::{Adam, Sgd};
