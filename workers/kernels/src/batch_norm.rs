@@ -61,11 +61,12 @@ impl Line {
     }
 }
 
-/// `x`, `scale`, `bias` → `y`, the mean and the variance (divisor n) of each channel.
+/// `x`, `scale`, `bias` → `y`, the mean and the variance (divisor n) of each channel. `added`, of the extents of x, is added
+/// before the ReLU.
 pub fn batch_norm(
     pool: &dyn Pool,
     (layout, options): (Layout, Options),
-    (x, scale, bias): (&[f32], &[f32], &[f32]),
+    (x, scale, bias, added): (&[f32], &[f32], &[f32], Option<&[f32]>),
     y: &mut [f32],
     (mean, var): (&mut [f32], &mut [f32]),
 ) {
@@ -82,8 +83,9 @@ pub fn batch_norm(
     };
     let lines: Vec<Line> = (0..layout.channels).map(line).collect();
     layout.write(pool, y, &|from, out| {
-        let x = &x[from..from + out.len()];
-        Arch::new().dispatch(Along { layout, x, out, lines: &lines, relu: options.relu });
+        let range = from..from + out.len();
+        let (x, added) = (&x[range.clone()], added.map(|added| &added[range]));
+        Arch::new().dispatch(Along { layout, x, added, out, lines: &lines, relu: options.relu });
     });
 }
 
@@ -175,10 +177,11 @@ impl WithSimd for Sum<'_> {
     }
 }
 
-/// Samples through each channel's line, and a ReLU if there is one.
+/// Samples through each channel's line, something added, and a ReLU, if there are any.
 struct Along<'a, 'b> {
     layout: Layout,
     x: &'a [f32],
+    added: Option<&'a [f32]>,
     out: &'b mut [f32],
     lines: &'a [Line],
     relu: bool,
@@ -189,21 +192,33 @@ impl WithSimd for Along<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { layout, x, out, lines, relu } = self;
+        let Self { layout, x, added, out, lines, relu } = self;
+        let inner = layout.inner;
         // A floor that nothing is below is none.
         let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
         let low = simd.splat_f32s(floor);
-        let rows = x.chunks_exact(layout.inner).zip(out.chunks_exact_mut(layout.inner));
-        for ((row, out), line) in rows.zip(lines.iter().cycle()) {
+        let rows = x.chunks_exact(inner).zip(out.chunks_exact_mut(inner));
+        for (row, ((x, out), line)) in rows.zip(lines.iter().cycle()).enumerate() {
             let [slope, offset] = [simd.splat_f32s(line.slope), simd.splat_f32s(line.offset)];
-            let (whole, rest) = S::as_simd_f32s(row);
-            let (out, out_rest) = S::as_mut_simd_f32s(out);
-            for (x, out) in whole.iter().zip(out) {
-                // In this order a NaN stays one.
-                *out = simd.max_f32s(low, simd.mul_add_f32s(*x, slope, offset));
+            let ((xs, x_rest), (outs, out_rest)) = (S::as_simd_f32s(x), S::as_mut_simd_f32s(out));
+            let Some(added) = added else {
+                for (x, out) in xs.iter().zip(outs) {
+                    // In this order a NaN stays one.
+                    *out = simd.max_f32s(low, simd.mul_add_f32s(*x, slope, offset));
+                }
+                for (x, out) in x_rest.iter().zip(out_rest) {
+                    let y = x.mul_add(line.slope, line.offset);
+                    *out = if y < floor { floor } else { y };
+                }
+                continue;
+            };
+            let (added, added_rest) = S::as_simd_f32s(&added[row * inner..][..inner]);
+            for ((x, added), out) in xs.iter().zip(added).zip(outs) {
+                let y = simd.add_f32s(simd.mul_add_f32s(*x, slope, offset), *added);
+                *out = simd.max_f32s(low, y);
             }
-            for (x, out) in rest.iter().zip(out_rest) {
-                let y = x.mul_add(line.slope, line.offset);
+            for ((x, added), out) in x_rest.iter().zip(added_rest).zip(out_rest) {
+                let y = x.mul_add(line.slope, line.offset) + added;
                 *out = if y < floor { floor } else { y };
             }
         }

@@ -14,7 +14,7 @@ mod update;
 
 pub use batch_norm::{Layout, Options, batch_norm, batch_norm_grad};
 pub use conv::{Conv, Forward, InputGrad, WeightGrad};
-pub use elementwise::{gelu, gelu_grad, max_pool_grad, relu_grad};
+pub use elementwise::{add_relu_grad, gelu, gelu_grad, max_pool_grad, relu_grad};
 pub use layer_norm::{layer_norm, layer_norm_grad, sum_rows};
 pub use pool::{Alone, Pool};
 pub use shape::{Transpose, gather_grad};

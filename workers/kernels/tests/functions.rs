@@ -1,8 +1,9 @@
 //! Functions of single elements and of rows against double precision.
 
 use sweep_kernels::{
-    Alone, Layout, Options, Transpose, batch_norm, batch_norm_grad, cross_entropy, gather_grad, gelu,
-    gelu_grad, layer_norm, layer_norm_grad, max_pool_grad, relu_grad, softmax, softmax_grad, sum_rows,
+    Alone, Layout, Options, Transpose, add_relu_grad, batch_norm, batch_norm_grad, cross_entropy,
+    gather_grad, gelu, gelu_grad, layer_norm, layer_norm_grad, max_pool_grad, relu_grad, softmax,
+    softmax_grad, sum_rows,
 };
 
 /// Φ(x) by the series of its integral, which converges fast enough for |x| < 7.
@@ -154,13 +155,13 @@ fn batch_norm_with_and_without_a_relu() {
         let x: Vec<f32> = (0..count).map(|i| ((i * 7919) % 997) as f32 / 100.0 - 3.0).collect();
         let dy: Vec<f32> = (0..count).map(|i| ((i * 31) % 17) as f32 / 8.0 - 1.0).collect();
         let (scale, bias) = (line(5, 0.5, 1.5), line(5, -0.5, 0.5));
-        let forward = |relu| {
+        let forward = |relu, added: Option<&[f32]>| {
             let (mut y, mut mean, mut var) = (vec![0.0; count], vec![0.0; 5], vec![0.0; 5]);
             let options = Options { epsilon: 1e-5, relu };
-            batch_norm(&Alone, (layout, options), (&x, &scale, &bias), &mut y, (&mut mean, &mut var));
+            batch_norm(&Alone, (layout, options), (&x, &scale, &bias, added), &mut y, (&mut mean, &mut var));
             (y, mean, var)
         };
-        let (plain, mean, var) = forward(false);
+        let (plain, mean, var) = forward(false, None);
         let channel = |place: usize| place / inner % 5;
         for c in 0..5 {
             let mine =
@@ -175,8 +176,12 @@ fn batch_norm_with_and_without_a_relu() {
             let wanted = (x[place] - mean[c]) / (var[c] + 1e-5).sqrt() * scale[c] + bias[c];
             assert!((y - wanted).abs() < 1e-4);
         }
-        let (above, ..) = forward(true);
+        let (above, ..) = forward(true, None);
         assert!(above.iter().zip(&plain).all(|(above, y)| *above == y.max(0.0)));
+        let (joined, ..) = forward(true, Some(&dy));
+        assert!(
+            joined.iter().zip(plain.iter().zip(&dy)).all(|(joined, (y, dy))| *joined == (y + dy).max(0.0))
+        );
 
         let backward = |relu, dy: &[f32]| {
             let (mut dx, mut dscale, mut dbias) = (vec![0.0; count], vec![0.0; 5], vec![0.0; 5]);
@@ -206,7 +211,7 @@ fn a_nan_is_not_lost_in_a_relu() {
     x[3] = f32::NAN;
     let (mut y, mut mean, mut var) = (vec![0.0; 40], [0.0], [0.0]);
     let options = Options { epsilon: 1e-5, relu: true };
-    batch_norm(&Alone, (layout, options), (&x, &[1.0], &[0.0]), &mut y, (&mut mean, &mut var));
+    batch_norm(&Alone, (layout, options), (&x, &[1.0], &[0.0], None), &mut y, (&mut mean, &mut var));
     assert!(y.iter().all(|y| y.is_nan()), "{y:?}");
 }
 
@@ -247,6 +252,10 @@ fn rows_and_elements_go_back_to_where_they_came_from() {
     let mut dx = vec![9.0; 8];
     max_pool_grad(&Alone, 2, &[1.0, 2.0, 3.0, 4.0], &[0, 0, 7, 5], &mut dx);
     assert_eq!(dx, [3.0, 0.0, 0.0, 0.0, 0.0, 4.0, 0.0, 3.0]);
+
+    let mut dx = vec![9.0; 5];
+    add_relu_grad(&Alone, [&[1.0, 2.0, 3.0, 4.0, 5.0], &[10.0; 5], &[0.0, 1.0, -1.0, 2.0, 0.5]], &mut dx);
+    assert_eq!(dx, [0.0, 12.0, 0.0, 14.0, 15.0]);
 
     let x: Vec<f32> = (0..50 * 21).map(|i| (i % 21) as f32).collect();
     let mut sum = vec![7.0; 21];

@@ -5,9 +5,11 @@ use crate::graph::{Attr, COMPOSITE, Fact, Graph, KERNEL, Node, Op};
 use crate::tensor::DType;
 
 /// Composites that become a kernel as they are.
-const PLAIN: [&str; 12] = [
+const PLAIN: [&str; 14] = [
     "AdamStep",
+    "AddReluGrad",
     "BatchNorm",
+    "BatchNormAddRelu",
     "BatchNormGrad",
     "BatchNormRelu",
     "BatchNormReluGrad",

@@ -79,60 +79,72 @@ impl WithSimd for Spread<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        match self.grid.from[1] {
-            1 => self.steps::<S, 1>(simd),
-            2 => self.steps::<S, 2>(simd),
-            _ => self.steps::<S, 0>(simd),
+        // A block of channels goes over all positions, so that its weights stay near.
+        let mut first = 0;
+        while first < self.channels {
+            let size = block::<S>(self.channels - first);
+            match (size == VECTORS * S::F32_LANES, self.grid.from[1]) {
+                (true, 1) => self.grid::<S, 1, VECTORS>(simd, first),
+                (true, 2) => self.grid::<S, 2, VECTORS>(simd, first),
+                (true, _) => self.grid::<S, 0, VECTORS>(simd, first),
+                (false, 1) => self.grid::<S, 1, 1>(simd, first),
+                (false, 2) => self.grid::<S, 2, 1>(simd, first),
+                (false, _) => self.grid::<S, 0, 1>(simd, first),
+            }
+            first += size;
         }
+    }
+}
+
+/// How many columns come together, for a row of so many and so many that are left: as many as registers hold, without a
+/// short rest where there is a choice.
+fn columns(row: usize, left: usize, registers: usize) -> usize {
+    match left {
+        // 16 registers hold four positions of two vectors.
+        4.. if registers < 32 => 4,
+        14.. if !row.is_multiple_of(8) => 14,
+        8.. => 8,
+        7 => 7,
+        4.. => 4,
+        2.. => 2,
+        _ => 1,
     }
 }
 
 impl Spread<'_> {
     /// `STEP` is the one along a row, where it is known.
     #[inline(always)]
-    fn steps<S: Simd, const STEP: usize>(&mut self, simd: S) {
-        for row in 0..self.grid.rows {
+    fn grid<S: Simd, const STEP: usize, const V: usize>(&mut self, simd: S, first: usize) {
+        let width = self.grid.columns;
+        let mut row = 0;
+        while row < self.grid.rows {
+            // Two short rows fill the registers.
+            let pair = width == 7 && S::REGISTER_COUNT >= 32 && row + 1 < self.grid.rows;
+            if pair {
+                self.block::<S, STEP, 2, 7, V>(simd, (row, 0), first);
+                row += 2;
+                continue;
+            }
             let mut column = 0;
-            while column < self.grid.columns {
-                let left = self.grid.columns - column;
-                let many = S::REGISTER_COUNT >= 32;
-                let size = match left {
-                    14.. if many => 14,
-                    8.. if many => 8,
-                    7 if many => 7,
-                    4.. => 4,
-                    2.. => 2,
-                    _ => 1,
-                };
+            while column < width {
+                let size = columns(width, width - column, S::REGISTER_COUNT);
                 match size {
-                    14 => self.columns::<S, STEP, 14>(simd, row, column),
-                    8 => self.columns::<S, STEP, 8>(simd, row, column),
-                    7 => self.columns::<S, STEP, 7>(simd, row, column),
-                    4 => self.columns::<S, STEP, 4>(simd, row, column),
-                    2 => self.columns::<S, STEP, 2>(simd, row, column),
-                    _ => self.columns::<S, STEP, 1>(simd, row, column),
+                    14 => self.block::<S, STEP, 1, 14, V>(simd, (row, column), first),
+                    8 => self.block::<S, STEP, 1, 8, V>(simd, (row, column), first),
+                    7 => self.block::<S, STEP, 1, 7, V>(simd, (row, column), first),
+                    4 => self.block::<S, STEP, 1, 4, V>(simd, (row, column), first),
+                    2 => self.block::<S, STEP, 1, 2, V>(simd, (row, column), first),
+                    _ => self.block::<S, STEP, 1, 1, V>(simd, (row, column), first),
                 }
                 column += size;
             }
+            row += 1;
         }
     }
 
+    /// `R` rows of `P` positions of `V` vectors of channels.
     #[inline(always)]
-    fn columns<S: Simd, const STEP: usize, const P: usize>(&mut self, simd: S, row: usize, column: usize) {
-        let mut first = 0;
-        while first < self.channels {
-            let size = block::<S>(self.channels - first);
-            if size == VECTORS * S::F32_LANES {
-                self.block::<S, STEP, P, VECTORS>(simd, (row, column), first);
-            } else {
-                self.block::<S, STEP, P, 1>(simd, (row, column), first);
-            }
-            first += size;
-        }
-    }
-
-    #[inline(always)]
-    fn block<S: Simd, const STEP: usize, const P: usize, const V: usize>(
+    fn block<S: Simd, const STEP: usize, const R: usize, const P: usize, const V: usize>(
         &mut self,
         simd: S,
         (row, column): (usize, usize),
@@ -143,34 +155,33 @@ impl Spread<'_> {
         let (start, span) = (row * from[0] + column * from[1], (P - 1) * step + 1);
         let lanes = V * S::F32_LANES;
         let weights = &self.weights[first * self.offsets.len()..][..lanes * self.offsets.len()];
-        let mut sums = [[simd.splat_f32s(0.0); V]; P];
+        let mut sums = [[[simd.splat_f32s(0.0); V]; P]; R];
         for (offset, weights) in self.offsets.iter().zip(weights.chunks_exact(lanes)) {
             let w = &S::as_simd_f32s(weights).0[..V];
-            let x = &self.source[start + offset..][..span];
-            for p in 0..P {
-                let x = simd.splat_f32s(x[p * step]);
-                for v in 0..V {
-                    sums[p][v] = simd.mul_add_f32s(x, w[v], sums[p][v]);
+            let x = &self.source[start + offset..][..(R - 1) * from[0] + span];
+            for r in 0..R {
+                let x = &x[r * from[0]..][..span];
+                for p in 0..P {
+                    let x = simd.splat_f32s(x[p * step]);
+                    for v in 0..V {
+                        sums[r][p][v] = simd.mul_add_f32s(x, w[v], sums[r][p][v]);
+                    }
                 }
             }
         }
         // Vectors across channels become runs along the row.
-        let mut tile = [[0.0_f32; 16 * VECTORS]; P];
-        for p in 0..P {
-            S::as_mut_simd_f32s(&mut tile[p]).0[..V].copy_from_slice(&sums[p]);
-        }
-        let start = row * to[0] + column * to[1];
-        for channel in 0..lanes.min(self.channels - first) {
-            let bias = match self.bias {
-                Some(bias) => bias[first + channel],
-                None => 0.0,
-            };
-            let out = &mut self.out[(first + channel) * self.stride + start..][..(P - 1) * to[1] + 1];
-            if to[1] == 1 {
-                for p in 0..P {
-                    out[p] = tile[p][channel] + bias;
-                }
-            } else {
+        for r in 0..R {
+            let mut tile = [[0.0_f32; 16 * VECTORS]; P];
+            for p in 0..P {
+                S::as_mut_simd_f32s(&mut tile[p]).0[..V].copy_from_slice(&sums[r][p]);
+            }
+            let start = (row + r) * to[0] + column * to[1];
+            for channel in 0..lanes.min(self.channels - first) {
+                let bias = match self.bias {
+                    Some(bias) => bias[first + channel],
+                    None => 0.0,
+                };
+                let out = &mut self.out[(first + channel) * self.stride + start..][..(P - 1) * to[1] + 1];
                 for p in 0..P {
                     out[p * to[1]] = tile[p][channel] + bias;
                 }

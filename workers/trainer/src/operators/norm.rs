@@ -1,4 +1,4 @@
-//! Batch normalisation with the batch's own statistics, alone or with the ReLU behind it, and its gradient.
+//! Batch normalisation with the batch's own statistics, alone or with a sum and the ReLU behind it, and its gradient.
 
 use ort::{
     operator::{BoxedKernel, ComputeContext, KernelContext},
@@ -8,28 +8,18 @@ use sweep_kernels::{Layout, Options, batch_norm, batch_norm_grad};
 
 use super::{F32, Own, Threads, input, output, shape};
 
-pub(super) const ALL: [Own; 4] = [
-    Own { name: "BatchNorm", inputs: &[F32; 3], outputs: 3, kernel: plain },
-    Own { name: "BatchNormRelu", inputs: &[F32; 3], outputs: 3, kernel: with_relu },
-    Own { name: "BatchNormGrad", inputs: &[F32; 5], outputs: 3, kernel: plain_grad },
-    Own { name: "BatchNormReluGrad", inputs: &[F32; 6], outputs: 3, kernel: with_relu_grad },
+pub(super) const ALL: [Own; 5] = [
+    Own { name: "BatchNorm", inputs: &[F32; 3], outputs: 3, kernel: |context| forward(context, false) },
+    Own { name: "BatchNormRelu", inputs: &[F32; 3], outputs: 3, kernel: |context| forward(context, true) },
+    Own { name: "BatchNormAddRelu", inputs: &[F32; 4], outputs: 3, kernel: |context| forward(context, true) },
+    Own { name: "BatchNormGrad", inputs: &[F32; 5], outputs: 3, kernel: |context| backward(context, false) },
+    Own {
+        name: "BatchNormReluGrad",
+        inputs: &[F32; 6],
+        outputs: 3,
+        kernel: |context| backward(context, true),
+    },
 ];
-
-fn plain(context: &KernelContext<'_>) -> ort::Result<BoxedKernel<'static>> {
-    forward(context, false)
-}
-
-fn with_relu(context: &KernelContext<'_>) -> ort::Result<BoxedKernel<'static>> {
-    forward(context, true)
-}
-
-fn plain_grad(context: &KernelContext<'_>) -> ort::Result<BoxedKernel<'static>> {
-    backward(context, false)
-}
-
-fn with_relu_grad(context: &KernelContext<'_>) -> ort::Result<BoxedKernel<'static>> {
-    backward(context, true)
-}
 
 fn options(context: &KernelContext<'_>, relu: bool) -> Options {
     Options { epsilon: context.get("epsilon").unwrap_or(1e-5), relu }
@@ -50,6 +40,8 @@ fn forward(context: &KernelContext<'_>, relu: bool) -> ort::Result<BoxedKernel<'
     Ok(Box::new(move |context: &ComputeContext| {
         let values = [context.input(0)?, context.input(1)?, context.input(2)?];
         let [x, scale, bias] = [input(&values[0])?, input(&values[1])?, input(&values[2])?];
+        let added = if context.num_inputs()? > 3 { Some(context.input(3)?) } else { None };
+        let added = added.as_ref().map(input).transpose()?;
         let extents = shape(&values[0])?;
         let layout = layout(extents)?;
         let channels = [layout.channels as i64];
@@ -57,7 +49,7 @@ fn forward(context: &KernelContext<'_>, relu: bool) -> ort::Result<BoxedKernel<'
             [output(context, 0, extents)?, output(context, 1, &channels)?, output(context, 2, &channels)?];
         let statistics = (mean.try_extract_tensor_mut()?.1, var.try_extract_tensor_mut()?.1);
         let y = y.try_extract_tensor_mut()?.1;
-        batch_norm(&Threads(context), (layout, options), (x, scale, bias), y, statistics);
+        batch_norm(&Threads(context), (layout, options), (x, scale, bias, added), y, statistics);
         Ok(())
     }))
 }
