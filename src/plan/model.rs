@@ -23,6 +23,7 @@ pub fn base_job(work: &ModelWork, threads: u32) -> Job {
         clip_norm: work.updates.clip_norm,
         ema: work.updates.ema,
         threads,
+        device: sweep_wire::Device::Cpu,
     }
 }
 

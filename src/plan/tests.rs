@@ -30,6 +30,7 @@ fn facts() -> Facts {
         cpu: "x86_64".into(),
         warnings: vec![],
         metrics: vec!["loss".into(), "accuracy".into()],
+        device: sweep_wire::Device::Cpu,
         measured: None,
     }
 }

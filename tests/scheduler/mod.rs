@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 /// A worker in shell: answers each assignment of a trial of ten steps, after `fault` had its chance.
 fn worker(fault: &str) -> String {
     format!(
-        r#"echo '{{"type":"hello","protocol":5,"worker":"sh","pid":1}}'
+        r#"echo '{{"type":"hello","protocol":6,"worker":"sh","pid":1}}'
 while read -r line; do
   a=$(printf '%s' "$line" | sed 's/.*"attempt":\([0-9]*\),.*/\1/')
   {fault}
@@ -51,6 +51,7 @@ resources: {{workers: 2, threads: 1}}
         cpu: String::new(),
         warnings: vec![],
         metrics: vec!["loss".into()],
+        device: sweep_wire::Device::Cpu,
         measured: None,
     };
     Order::new("/nowhere/test.yaml".into(), text, facts, None).unwrap()
