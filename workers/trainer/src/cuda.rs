@@ -1,7 +1,7 @@
 //! ONNX Runtime's CUDA provider: loading its libraries, registering it, where its sessions read their inputs, and what its
 //! errors mean. It is never registered so that a failure is silent, and never for a job of the CPU.
 
-use std::{collections::HashSet, path::Path, ptr};
+use std::{collections::HashSet, error::Error, path::Path, ptr};
 
 use ort::{
     AsPointer,
@@ -25,8 +25,10 @@ fn preload(folder: &Path) -> Result<(), EngineError> {
     for name in ep::cuda::CUDA_DYLIBS.iter().chain(ep::cuda::CUDNN_DYLIBS) {
         let path = folder.join(name);
         if path.is_file() {
-            ort::util::preload_dylib(&path)
-                .map_err(|error| EngineError(format!("{UNUSABLE}: `{name}` cannot be loaded: {error}")))?;
+            ort::util::preload_dylib(&path).map_err(|error| {
+                let why = error.source().map_or(error.to_string(), ToString::to_string);
+                EngineError(format!("{UNUSABLE}: `{name}` cannot be loaded: {why}"))
+            })?;
         }
     }
     Ok(())
