@@ -2,7 +2,7 @@
 
 mod curvature;
 mod export;
-mod families;
+pub(crate) mod families;
 mod fixtures;
 mod pace;
 mod resume;

@@ -19,12 +19,8 @@ fn engine() -> Engine {
 
 fn job(model: &str) -> Job {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let file = |path: &str| root.join("sweeps/data/fashion").join(path);
-    let images = |set: &str| {
-        let [images, labels] =
-            ["images-idx3", "labels-idx1"].map(|kind| file(&format!("{set}-{kind}-ubyte.gz")));
-        json!({"images": images, "labels": labels})
-    };
+    let file = |kind: &str| root.join(format!("sweeps/data/fashion/train-{kind}-ubyte.gz"));
+    let images = json!({"images": file("images-idx3"), "labels": file("labels-idx1")});
     let loss = json!({"cross_entropy": {"label_smoothing": 0.0, "ignore_index": null, "class_weights": []}});
     let job = json!({
         "model": {
@@ -32,21 +28,22 @@ fn job(model: &str) -> Job {
             "trainable": [], "frozen": [],
         },
         "data": {
-            "train": images("train"), "validation": null, "test": images("t10k"),
+            "train": images, "validation": null, "test": null,
             "normalize": {"mean": [0.286], "std": [0.353]}, "augment": [], "shuffle": true, "split_seed": 0,
             "memory": 1 << 30,
         },
         "batch_size": 128, "accumulate": 1, "optimizer": {"sgd": {"momentum": 0.9, "nesterov": true, "weight_decay": 5e-4}},
         "no_decay": [], "clip_norm": null, "ema": null, "threads": 1,
     });
-    serde_json::from_value(job).unwrap()
+    let mut job: Job = serde_json::from_value(job).unwrap();
+    job.data.validation = Some(Validation::Share(0.05));
+    job
 }
 
-/// Dropout, an average of the weights, passes that add up, a validation set.
+/// Dropout, an average of the weights, passes that add up.
 fn restless() -> Job {
     let mut job = job("lenet.onnx");
     job.model.init = Init::KaimingNormal;
-    job.data.validation = Some(Validation::Share(0.2));
     (job.ema, job.clip_norm, job.accumulate, job.batch_size) = (Some(0.9), Some(1.0), 2, 64);
     job
 }
@@ -205,6 +202,22 @@ fn cuda_is_never_silently_the_cpu() {
     assert_eq!(fault.at, "resources.device", "{fault}");
     assert!(fault.message.starts_with("CUDA cannot be used: "), "{fault}");
     assert!(fault.hint.is_some() && !fault.out_of_memory);
+}
+
+#[test]
+fn memory_of_a_gpu_that_runs_out_is_not_the_models_fault() {
+    let cpu = job("lenet.onnx");
+    let cuda = Job { device: Device::Cuda(Precision::Float32), ..cpu.clone() };
+    let prepared = prepare(&engine(), &cpu, 1).unwrap();
+    let arena = EngineError("Failed to allocate memory for requested buffer of size 4096".to_owned());
+    let fault = refused(&arena, &prepared, &cuda);
+    assert!(fault.out_of_memory && fault.at == "resources.device", "{fault}");
+    // 20,522 parameters, each with its momentum, twice.
+    assert!(fault.message.contains("a step holds 1 MiB of state"), "{fault}");
+    let others = [(&arena, &cpu), (&EngineError("no such operator".to_owned()), &cuda)];
+    for fault in others.map(|(error, job)| refused(error, &prepared, job)) {
+        assert!(!fault.out_of_memory && fault.at == "model.onnx", "{fault}");
+    }
 }
 
 #[test]
