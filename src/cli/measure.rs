@@ -149,7 +149,6 @@ async fn measure_pace(
         let folder = scratch.path().join(worker.to_string());
         // A worker is told a path that holds wherever it runs.
         let folder = std::path::absolute(&folder).unwrap_or(folder);
-        // As a scheduler would: all GPUs first, then those that share them.
         let gpu = gpus.get(worker % gpus.len().max(1));
         let environment = gpu.map(|gpu| (VISIBLE_GPUS.to_owned(), gpu.uuid.clone().into()));
         let environment = environment.into_iter().collect();

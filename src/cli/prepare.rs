@@ -56,8 +56,8 @@ pub(super) async fn order(global: &Global, path: &Path, again: bool) -> Result<O
     Ok(Order { file: path.to_owned(), text, spec, facts, price })
 }
 
-/// What trains. `auto` is a GPU where there is one and the CUDA build of ONNX Runtime is there already, so a choice that is
-/// the same until somebody installs or removes either.
+/// What trains. `auto` looks whether there is a GPU and the CUDA build of ONNX Runtime, not whether they work: what somebody
+/// installed for CUDA and cannot be used should not go unnoticed.
 fn device(spec: &Spec, text: &str, file: &Path, gpus: &Gpus) -> Result<Device, Failure> {
     let Work::Model(model) = &spec.work else { return Ok(Device::Cpu) };
     let precision = model.updates.precision;

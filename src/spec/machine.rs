@@ -18,7 +18,7 @@ pub(super) static RESOURCES: Keys = Keys::of(&[
     key(
         "device",
         Choice(&words(DEVICES)),
-        "What trains; `auto` is the GPUs there are for models, where CUDA can be used, and processors else",
+        "What trains; `auto` is CUDA for models where there are a GPU and the CUDA build, else processors",
     )
     .or("auto"),
     key("workers", AUTO, "Trials at one time; one per core, at most 8, unless told").or("auto"),

@@ -159,6 +159,7 @@ impl Buffers {
         let evaluation = &prepared.evaluation;
         let places = evaluated(prepared)?;
         for (binding, values) in self.evaluations.iter_mut().zip(&self.state) {
+            // The same for both sets.
             self.copied.clear();
             for (feed, buffer) in evaluation.inputs.iter().zip(&mut self.inputs) {
                 buffer.bind(binding, &feed.name, memory)?;
@@ -194,7 +195,7 @@ impl Buffers {
         Ok(Held(values))
     }
 
-    /// Has what a step is handed written, in the order of [`StepGraph::state`].
+    /// Has what a step is handed written, in the order of [`StepGraph::state`]; what is left alone is of no step in particular.
     pub(crate) fn fill<R>(&mut self, write: impl FnOnce(Vec<&mut [f32]>) -> R) -> Result<R, EngineError> {
         self.current = 0;
         let written = write(self.state[0].iter_mut().map(Shared::room).collect());
