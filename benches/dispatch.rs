@@ -231,6 +231,7 @@ fn facts() -> Facts {
         cpu: String::new(),
         warnings: vec![],
         metrics: vec!["loss".into()],
+        device: sweep_wire::Device::Cpu,
         measured: None,
     }
 }

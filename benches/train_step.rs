@@ -22,8 +22,8 @@ use std::{
 use serde_json::{Value, json};
 use sweep_trainer::{Control, Engine, Said, Table, Trainer, runtime};
 use sweep_wire::{
-    Adam, Cifar10, CrossEntropy, Data, Images, Init, Job, Kernels, Loss, Model, Optimizer, Run, Sgd, Source,
-    Text,
+    Adam, Cifar10, CrossEntropy, Data, Device, Images, Init, Job, Kernels, Loss, Model, Optimizer, Run, Sgd,
+    Source, Text,
 };
 
 /// Every model, its file and its batch, which are those of `benches/peers/models.py`.
@@ -251,6 +251,7 @@ fn job(name: &str, folder: &Path) -> Job {
         clip_norm: None,
         ema: None,
         threads: 1,
+        device: Device::Cpu,
         kernels: Kernels::Own,
     }
 }

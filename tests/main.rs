@@ -4,6 +4,7 @@
 
 mod cli;
 mod daemon;
+mod gpu;
 mod process;
 mod scheduler;
 mod store;

@@ -6,10 +6,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sweep_wire::Device;
+
 use super::Failure;
 use crate::{executor::InspectError, spec::SpecError};
 
-/// The program that speaks the worker protocol: this one.
+/// The program that speaks the worker protocol for jobs of a device: this one.
+pub(super) fn worker_for(device: Device) -> Result<Vec<OsString>, Failure> {
+    let mut command = worker_command()?;
+    if !device.is_cpu() {
+        command.push("--cuda".into());
+    }
+    Ok(command)
+}
+
+/// The program that speaks the worker protocol.
 pub(super) fn worker_command() -> Result<Vec<OsString>, Failure> {
     let executable = std::env::current_exe()
         .map_err(|error| Failure::internal(format!("cannot find this executable: {error}")))?;

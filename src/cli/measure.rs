@@ -10,15 +10,16 @@ use sweep_wire::{Curvature, Facts, Job, Measured, Pace};
 use super::{
     Failure, Global, OutputMode,
     calibration::{self, Calibration, Paced, Scratch},
-    consult::{explained, scratch_log, worker_command},
+    consult::{explained, scratch_log, worker_for},
     failure::say,
     progress::waiting,
 };
 use crate::{
     daemon,
-    device::{self, CpuSlots, Machine},
-    executor, plan,
-    process::Limits,
+    device::{self, CpuSlots, Gpus, Machine},
+    executor::{self, VISIBLE_GPUS},
+    plan,
+    process::{Limits, Setup},
     spec::{Budget, Listed, Spec, Work},
     store::{self, StoreError},
 };
@@ -38,7 +39,7 @@ pub(super) async fn complete(
     if !steep && !paced {
         return Ok(());
     }
-    let job = plan::base_job(model, slots.threads);
+    let job = plan::base_job(model, slots.threads, facts.device);
     let key = plan::measured_key(&job, facts, slots.workers);
     let (mut curvature, mut step_seconds) = (None, None);
     let mut kept = calibration::read(&global.home, &key);
@@ -124,7 +125,7 @@ async fn measure_curvature(
     let bar = bar(what, global);
     let log = scratch_log("curvature");
     let mut told = |done: u32, of: u32| bar.set_message(format!("{what}: {done} of {of}"));
-    let answer = executor::curvature(&worker_command()?, &log, job.clone(), &mut told).await;
+    let answer = executor::curvature(&worker_for(job.device)?, &log, job.clone(), &mut told).await;
     bar.finish_and_clear();
     explained(answer, &log, text, file)
 }
@@ -139,7 +140,8 @@ async fn measure_pace(
     let what = "measuring the time of a step and all else of a trial: some seconds, 90 at most unless steps are slow";
     let bar = bar(what, global);
     let load = Machine::load();
-    let command = worker_command()?;
+    let command = worker_for(job.device)?;
+    let gpus = if job.device.is_cpu() { Vec::new() } else { Gpus::open().read() };
     let scratch = Scratch::new(&global.home);
     let mut all = tokio::task::JoinSet::new();
     for (worker, limits) in limits(global, spec, slots).into_iter().enumerate() {
@@ -147,10 +149,14 @@ async fn measure_pace(
         let folder = scratch.path().join(worker.to_string());
         // A worker is told a path that holds wherever it runs.
         let folder = std::path::absolute(&folder).unwrap_or(folder);
+        let gpu = gpus.get(worker % gpus.len().max(1));
+        let environment = gpu.map(|gpu| (VISIBLE_GPUS.to_owned(), gpu.uuid.clone().into()));
+        let environment = environment.into_iter().collect();
         all.spawn(async move {
             let log = scratch_log(&format!("pace-{worker}"));
+            let setup = Setup { log: log.clone(), environment, limits };
             let mut told = |done, of| bar.set_message(format!("{what}: {done} of {of}"));
-            let answer = executor::pace(&command, (&log, limits), job, folder, &mut told).await;
+            let answer = executor::pace(&command, &setup, job, folder, &mut told).await;
             (answer, log)
         });
     }

@@ -4,17 +4,17 @@
 use std::{fs, path::Path};
 
 use sweep_trainer::runtime;
-use sweep_wire::Facts;
+use sweep_wire::{Device, Facts, Precision};
 
 use super::{
     Failure, Global, OutputMode,
-    consult::{explained, scratch_log, worker_command},
+    consult::{explained, scratch_log, worker_for},
     failure::say,
     inputs, measure, price,
 };
 use crate::{
-    daemon::{Order, protocol::Accepted},
-    device::{CpuSlots, cores, cpu_slots},
+    daemon::{Order, divide, no_gpu, protocol::Accepted},
+    device::{Gpus, cores},
     executor,
     plan::{self, Machine, PlanError},
     spec::{self, Spec, SpecError, Work},
@@ -32,15 +32,17 @@ pub(super) struct Again {
 pub(super) async fn order(global: &Global, path: &Path, again: bool) -> Result<Order, Failure> {
     let text = read_spec(path)?;
     let spec = spec::parse(&text, path)?;
-    if spec.program().is_none() {
+    let gpus = Gpus::open();
+    let device = device(&spec, &text, path, &gpus)?;
+    if spec.program().is_none() && device.is_cpu() {
         runtime::ensure(&mut |line| say(line)).map_err(super::runtime::failure)?;
     }
-    let slots = cpu_slots(cores(), spec.resources.workers, spec.resources.threads);
-    let mut facts = inspect(&spec, &text, path, slots).await?;
+    let (slots, share) = divide(&spec, cores(), (!device.is_cpu()).then(|| gpus.read().len()));
+    let mut facts = inspect(&spec, &text, path, (slots.threads, device)).await?;
     // What does not go together is said before there is anything to clean up, and before anything is measured.
     let price = price::of(&spec, &text, path, global.output_mode == OutputMode::Cli)?;
     let usd_per_hour = price.as_ref().map(|price| price.usd_per_hour);
-    let machine = Machine { threads: slots.threads, share: slots.share(cores()), usd_per_hour };
+    let machine = Machine { threads: slots.threads, share, usd_per_hour };
     let wrong = |error: PlanError| SpecError::at(path, &text, error.at(), error.to_string(), error.hint());
     match plan::check(&spec, &text, &facts, machine) {
         Err(PlanError::NotMeasured { .. }) | Ok(()) => {}
@@ -52,6 +54,31 @@ pub(super) async fn order(global: &Global, path: &Path, again: bool) -> Result<O
         facts.warnings.iter().chain(&odd).for_each(|warning| say(&format!("warning: {warning}")));
     }
     Ok(Order { file: path.to_owned(), text, spec, facts, price })
+}
+
+/// What trains. `auto` looks whether there is a GPU and the CUDA build of ONNX Runtime, not whether they work: what somebody
+/// installed for CUDA and cannot be used should not go unnoticed.
+fn device(spec: &Spec, text: &str, file: &Path, gpus: &Gpus) -> Result<Device, Failure> {
+    let Work::Model(model) = &spec.work else { return Ok(Device::Cpu) };
+    let precision = model.updates.precision;
+    let is_there = || !gpus.read().is_empty();
+    let can_be_had = match spec.resources.device {
+        spec::Device::Cpu => false,
+        spec::Device::Auto => is_there() && runtime::cuda().is_ok(),
+        spec::Device::Cuda => {
+            if !is_there() {
+                return Err(no_gpu(file, text, gpus).into());
+            }
+            runtime::cuda().map_err(super::runtime::failure)?;
+            true
+        }
+    };
+    if !can_be_had && precision == Precision::Tf32 {
+        let message = "`tf32` is for GPUs, and this would be trained on processors".to_owned();
+        let hint = "with `resources: {device: cuda}` it is said what CUDA lacks here".to_owned();
+        return Err(SpecError::at(file, text, "training.precision", message, Some(hint)).into());
+    }
+    Ok(if can_be_had { Device::Cuda(precision) } else { Device::Cpu })
 }
 
 pub(super) fn read_spec(path: &Path) -> Result<String, Failure> {
@@ -72,13 +99,19 @@ pub(super) fn read_spec(path: &Path) -> Result<String, Failure> {
 
 /// Has a worker look at model and data, or looks at a program's files; what is wrong is shown at its place in the
 /// spec.
-async fn inspect(spec: &Spec, text: &str, file: &Path, slots: CpuSlots) -> Result<Facts, Failure> {
+async fn inspect(
+    spec: &Spec,
+    text: &str,
+    file: &Path,
+    (threads, device): (u32, Device),
+) -> Result<Facts, Failure> {
     let model = match &spec.work {
         Work::Model(model) => model,
         Work::Program(program) => return Ok(plan::program_facts(inputs::hash(program, text, file)?)),
     };
     let log = scratch_log("inspect");
-    let answer = executor::inspect(&worker_command()?, &log, plan::base_job(model, slots.threads)).await;
+    let job = plan::base_job(model, threads, device);
+    let answer = executor::inspect(&worker_for(device)?, &log, job).await;
     explained(answer, &log, text, file)
 }
 

@@ -12,6 +12,9 @@ pub(super) struct Args {
     /// Run programs instead of training models; needs no ONNX Runtime
     #[arg(long)]
     programs: bool,
+    /// Train on a GPU, with the CUDA build of ONNX Runtime
+    #[arg(long, conflicts_with = "programs")]
+    cuda: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
@@ -22,8 +25,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         runner::run().map_err(|error| Failure::internal(format!("cannot run programs: {error}")))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let library = runtime::ensure(&mut |line| say(line))
-        .map_err(|error| Failure::internal(&error).hint(error.hint()))?;
+    let found = if args.cuda { runtime::cuda() } else { runtime::ensure(&mut |line| say(line)) };
+    let library = found.map_err(|error| Failure::internal(&error).hint(error.hint()))?;
     let interrupt = Interrupt::default();
     let asked = interrupt.clone();
     // Before the library starts threads of its own: they inherit what is blocked.

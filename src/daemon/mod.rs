@@ -39,7 +39,7 @@ use view::Watcher;
 
 pub use client::{Client, Replies};
 pub use open::open_store;
-pub use submit::{Order, factors, terms};
+pub use submit::{Order, divide, factors, no_gpu, terms};
 
 /// The socket's name in the home folder.
 pub const SOCKET: &str = "scheduler.sock";

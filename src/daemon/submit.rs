@@ -11,7 +11,7 @@ use crate::{
     engine::{Event, GpuNeed, Kind, Limits, Millis, Need, Terms, WHOLE},
     executor,
     plan::{self, Machine, Plan},
-    spec::{self, Device, Seeds, Spec, SpecError, Work},
+    spec::{self, Device, Resources, Seeds, Spec, SpecError, Work},
 };
 
 /// How long a model's trial may make no step unless its spec says otherwise; a program need not tell of its steps.
@@ -36,6 +36,15 @@ impl Order {
     pub fn new(file: PathBuf, text: String, facts: Facts, price: Option<Offer>) -> Result<Self, SpecError> {
         Ok(Self { spec: spec::parse(&text, &file)?, file, text, facts, price })
     }
+
+    /// Whether its workers need GPUs: programs say so themselves, models were looked at for what they train on.
+    #[must_use]
+    pub fn is_on_gpus(&self) -> bool {
+        match self.spec.work {
+            Work::Model(_) => !self.facts.device.is_cpu(),
+            Work::Program(_) => self.spec.resources.device == Device::Cuda,
+        }
+    }
 }
 
 impl Scheduler {
@@ -44,13 +53,15 @@ impl Scheduler {
     /// # Errors
     /// The spec does not agree with the facts; the disk.
     pub fn submit(&mut self, order: Order) -> Result<(Accepted, Event), SchedulerError> {
-        let terms = terms(&order, self.setup.cores, (&self.setup.gpus, self.state.pool.gpus.len()))?;
+        let gpus = self.state.pool.gpus.len();
+        let terms = terms(&order, self.setup.cores, (&self.setup.gpus, gpus))?;
+        let gpus = order.is_on_gpus().then_some(gpus);
         let Order { file, text, mut spec, facts, price } = order;
         let usd_per_hour = price.as_ref().map(|price| price.usd_per_hour);
         make_absolute(&mut spec.work)?;
-        let slots = slots(&spec, self.setup.cores);
+        let (slots, share) = divide(&spec, self.setup.cores, gpus);
         let nonce = self.store.finished(&spec.name, &text)?;
-        let machine = Machine { threads: slots.threads, share: slots.share(self.setup.cores), usd_per_hour };
+        let machine = Machine { threads: slots.threads, share, usd_per_hour };
         if !is_measured_alike(&spec, &facts, slots) {
             let message = "the time of a step was measured with another division of this machine than the \
                            scheduler's, which has other processors";
@@ -99,17 +110,38 @@ fn make_absolute(work: &mut Work) -> std::io::Result<()> {
 fn is_measured_alike(spec: &Spec, facts: &Facts, slots: CpuSlots) -> bool {
     match (&spec.work, &facts.measured) {
         (Work::Model(model), Some(measured)) if measured.step_seconds.is_some() => {
-            let job = plan::base_job(model, slots.threads);
+            let job = plan::base_job(model, slots.threads, facts.device);
             measured.key == plan::measured_key(&job, facts, slots.workers)
         }
         _ => true,
     }
 }
 
-/// How a spec divides this machine.
+/// How a spec divides a machine of so many cores, and what of it a worker takes, from 0 to 1; its GPUs, so many, are what
+/// it divides where it trains on them.
 #[must_use]
-fn slots(spec: &Spec, cores: u32) -> CpuSlots {
-    cpu_slots(cores, spec.resources.workers, spec.resources.threads)
+pub fn divide(spec: &Spec, cores: u32, gpus: Option<usize>) -> (CpuSlots, f64) {
+    let Resources { workers, threads, .. } = spec.resources;
+    let Some(gpus) = gpus else {
+        let slots = cpu_slots(cores, workers, threads);
+        return (slots, slots.share(cores));
+    };
+    let most = most_on(gpus, &spec.resources).max(1);
+    let slots = CpuSlots { workers: workers.unwrap_or(most).min(most), threads: threads.unwrap_or(1) };
+    (slots, 1.0 / f64::from(most))
+}
+
+/// How many workers so many GPUs have room for.
+fn most_on(gpus: usize, resources: &Resources) -> u32 {
+    u32::try_from(gpus).unwrap_or(u32::MAX).saturating_mul(resources.workers_per_gpu())
+}
+
+/// The fault of a spec that needs GPUs where there is none.
+#[must_use]
+pub fn no_gpu(file: &Path, text: &str, driver: &Gpus) -> SpecError {
+    let message = format!("there is no GPU: {}", driver.why_none());
+    let hint = Some("`sweep doctor` says more about it".to_owned());
+    SpecError::at(file, text, "resources.device", message, hint)
 }
 
 /// What a spec asks for on a machine of so many cores, and of so many GPUs.
@@ -118,26 +150,23 @@ fn slots(spec: &Spec, cores: u32) -> CpuSlots {
 /// It needs a GPU, and there is none.
 pub fn terms(order: &Order, cores: u32, (driver, gpus): (&Gpus, usize)) -> Result<Terms, SpecError> {
     let Order { file, text, spec, price, .. } = order;
-    if spec.resources.device == Device::Cuda && gpus == 0 {
-        let message = format!("there is no GPU: {}", driver.why_none());
-        let hint = Some("`sweep doctor` says more about it".to_owned());
-        return Err(SpecError::at(file, text, "resources.device", message, hint));
+    if order.is_on_gpus() && gpus == 0 {
+        return Err(no_gpu(file, text, driver));
     }
-    let slots = slots(spec, cores);
+    let slots = divide(spec, cores, None).0;
     let resources = &spec.resources;
     let millis = |seconds: f64| (seconds * 1000.0).round() as Millis;
     let kind = if spec.program().is_some() { Kind::Program } else { Kind::Trainer };
-    let gpu = (resources.device == Device::Cuda).then(|| GpuNeed {
+    let gpu = order.is_on_gpus().then(|| GpuNeed {
         share: (WHOLE / resources.workers_per_gpu()).max(1),
         foreign: resources.share_gpus,
     });
     // GPUs limit the workers of who needs them, the cores all others. More workers than cores share these.
-    let on_gpus = u32::try_from(gpus).unwrap_or(u32::MAX).saturating_mul(resources.workers_per_gpu());
     let (max_workers, threads) = match gpu {
         Some(_) => (resources.workers.unwrap_or(u32::MAX), resources.threads.unwrap_or(1)),
         None => (slots.workers, slots.threads),
     };
-    let at_once = if gpu.is_some() { max_workers.min(on_gpus) } else { max_workers };
+    let at_once = if gpu.is_some() { max_workers.min(most_on(gpus, resources)) } else { max_workers };
     let all = cores.saturating_mul(WHOLE);
     let cpu = threads.saturating_mul(WHOLE).min(all / at_once.clamp(1, all));
     let need = Need {

@@ -10,7 +10,7 @@ use tokio::{sync::mpsc, time::timeout};
 
 use sweep_wire::{Curvature, Facts, FromWorker, Job, PROTOCOL, Pace, Rejection, ToWorker};
 
-use crate::process::{Limits, Output, Process, Setup};
+use crate::process::{Output, Process, Setup};
 
 /// How long reading model and data may take, and each part of a measurement.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -32,7 +32,7 @@ pub enum InspectError {
 /// See [`InspectError`].
 pub async fn inspect(command: &[OsString], log: &Path, job: Job) -> Result<Facts, InspectError> {
     let question = ToWorker::Inspect { job: Box::new(job) };
-    ask(command, (log, Limits::default()), question, |said| match said {
+    ask(command, &Setup { log: log.to_owned(), ..Setup::default() }, question, |said| match said {
         FromWorker::Facts(facts) => Some(*facts),
         _ => None,
     })
@@ -51,7 +51,7 @@ pub async fn curvature(
     told: &mut (dyn FnMut(u32, u32) + Send),
 ) -> Result<Curvature, InspectError> {
     let question = ToWorker::MeasureCurvature { job: Box::new(job) };
-    ask(command, (log, Limits::default()), question, |said| match said {
+    ask(command, &Setup { log: log.to_owned(), ..Setup::default() }, question, |said| match said {
         FromWorker::Curvature(curvature) => Some(curvature),
         FromWorker::Measuring { done, of } => {
             told(done, of);
@@ -62,20 +62,19 @@ pub async fn curvature(
     .await
 }
 
-/// How long the parts of a trial take, from a worker as [`inspect`] has one, held to `limits`; it tries checkpoints in
-/// `folder`. `told` hears how many parts of how many are done.
+/// How long the parts of a trial take, from a worker that is started as `setup` says; it tries checkpoints in `folder`. `told` hears how many parts of how many are done.
 ///
 /// # Errors
 /// See [`InspectError`].
 pub async fn pace(
     command: &[OsString],
-    (log, limits): (&Path, Limits),
+    setup: &Setup,
     job: Job,
     folder: PathBuf,
     told: &mut (dyn FnMut(u32, u32) + Send),
 ) -> Result<Pace, InspectError> {
     let question = ToWorker::MeasurePace { job: Box::new(job), folder };
-    ask(command, (log, limits), question, |said| match said {
+    ask(command, setup, question, |said| match said {
         FromWorker::Pace(pace) => Some(*pace),
         FromWorker::Measuring { done, of } => {
             told(done, of);
@@ -88,7 +87,7 @@ pub async fn pace(
 
 async fn ask<T>(
     command: &[OsString],
-    (log, limits): (&Path, Limits),
+    setup: &Setup,
     question: ToWorker,
     mut take: impl FnMut(FromWorker) -> Option<T>,
 ) -> Result<T, InspectError> {
@@ -100,8 +99,7 @@ async fn ask<T>(
         }
     };
     let failed = |problem: String| InspectError::Worker(problem);
-    let setup = Setup { log: log.to_path_buf(), limits, ..Setup::default() };
-    let process = Process::spawn(command, &setup, send).map_err(|error| failed(error.to_string()))?;
+    let process = Process::spawn(command, setup, send).map_err(|error| failed(error.to_string()))?;
     process.send(question);
     // A heart beats however long nothing else is said.
     let mut silence = tokio::time::Instant::now() + LIMIT;

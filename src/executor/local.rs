@@ -25,6 +25,8 @@ use crate::{
 
 /// The folder of a home that holds a folder for each trial's checkpoints and weights.
 pub const CHECKPOINTS: &str = "checkpoints";
+/// The variable that says which GPUs CUDA shows a process.
+pub const VISIBLE_GPUS: &str = "CUDA_VISIBLE_DEVICES";
 /// How long a program may take to end after TERM, in milliseconds; less than the engine waits for its worker.
 const GRACE_MS: u64 = 8_000;
 
@@ -83,8 +85,10 @@ impl Local {
             }
         };
         let mut command = self.command.clone();
-        if need.kind == Kind::Program {
-            command.push("--programs".into());
+        match need.kind {
+            Kind::Program => command.push("--programs".into()),
+            Kind::Trainer if need.gpu.is_some() => command.push("--cuda".into()),
+            Kind::Trainer => {}
         }
         match Process::spawn(&command, &self.setup(worker, need, lease), tell) {
             Ok(process) => {
@@ -103,10 +107,10 @@ impl Local {
 
     fn setup(&self, worker: WorkerRef, need: &Need, lease: &Lease) -> Setup {
         let mut environment = vec![(process::WORKER_OF.to_owned(), self.home.clone().into_os_string())];
+        // None is none: what was given no GPU must not take one.
+        let visible = lease.gpu.as_ref().map_or("", |gpu| &gpu.uuid);
+        environment.push((VISIBLE_GPUS.to_owned(), visible.into()));
         if need.kind == Kind::Program {
-            // None is none: a program that was given no GPU must not take one.
-            let visible = lease.gpu.as_ref().map_or("", |gpu| &gpu.uuid);
-            environment.push(("CUDA_VISIBLE_DEVICES".to_owned(), visible.into()));
             let threads = (need.cpu / crate::engine::WHOLE).max(1);
             for name in ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"] {
                 if std::env::var_os(name).is_none() {

@@ -2,18 +2,18 @@
 
 use serde_json::{Value, json};
 use sweep_wire::{
-    Columns, CrossEntropy, Facts, Inputs, Job, Loss, Names, Optimizer, Program, Source, Validation,
+    Columns, CrossEntropy, Device, Facts, Inputs, Job, Loss, Names, Optimizer, Program, Source, Validation,
 };
 
 use super::{PlannedTrial, Task, program::spelled};
-use crate::spec::Device;
+use crate::spec;
 
 /// What decides results and is no part of a trial.
 #[derive(Clone, Copy)]
 pub(super) struct Beside<'a> {
     pub(super) facts: &'a Facts,
-    /// Where programs run; models are trained on processors.
-    pub(super) device: Device,
+    /// Where programs run; of models the job says it.
+    pub(super) device: spec::Device,
     /// What stands for files that nobody lists.
     pub(super) nonce: Option<&'a str>,
 }
@@ -45,7 +45,7 @@ fn run(trial: &PlannedTrial, program: &Program, beside: Beside<'_>) -> Value {
             "metric": program.metric,
         },
         "inputs": if inputs.is_empty() { json!({"nonce": beside.nonce}) } else { json!(inputs) },
-        "cuda": beside.device == Device::Cuda,
+        "cuda": beside.device == spec::Device::Cuda,
         "parameters": trial.settings,
         "seed": trial.seed,
         "steps": trial.steps,
@@ -79,7 +79,7 @@ fn of_job(job: &Job, facts: &Facts) -> Value {
     let mut decisive = json!({
         "numerics": facts.numerics,
         "runtime": facts.runtime,
-        "device": {"kind": "cpu", "features": facts.cpu, "threads": job.threads, "precision": "float32"},
+        "device": device(job, facts),
         "model": {"content": facts.contents.model, "loss": loss(job), "init": job.model.init},
         "data": {
             "content": facts.contents.data,
@@ -94,6 +94,17 @@ fn of_job(job: &Job, facts: &Facts) -> Value {
     });
     decisive.as_object_mut().expect("it was made as an object").extend(options(job));
     decisive
+}
+
+fn device(job: &Job, facts: &Facts) -> Value {
+    let threads = job.threads;
+    match job.device {
+        Device::Cpu => {
+            json!({"kind": "cpu", "features": facts.cpu, "threads": threads, "precision": "float32"})
+        }
+        // Some operators run on the processor.
+        Device::Cuda(precision) => json!({"kind": "cuda", "threads": threads, "precision": precision}),
+    }
 }
 
 /// Options that most specs leave alone, each only where it is used: what a spec without it was trained to before

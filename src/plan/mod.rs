@@ -18,7 +18,7 @@ use std::{
     sync::Arc,
 };
 
-use sweep_wire::Facts;
+use sweep_wire::{Device, Facts};
 
 use crate::{
     schedule::{Flaw, Shape},
@@ -168,8 +168,10 @@ pub fn plan(
 ) -> Result<Plan, PlanError> {
     let Frame { info, per_epoch, budgets } = frame(spec, text, facts, machine)?;
     let settings = settings(&spec.parameters);
-    let tasks: Vec<Arc<Task>> =
-        settings.iter().map(|settings| Arc::new(task(spec, settings, machine.threads))).collect();
+    let tasks: Vec<Arc<Task>> = settings
+        .iter()
+        .map(|settings| Arc::new(task(spec, settings, (machine.threads, facts.device))))
+        .collect();
     let count = settings.len() * spec.schedules.len() * budgets.len() * spec.seeds.max as usize;
     let weights = model::keeps_weights(spec, facts, count);
     // Another sweep runs its program another time, so it takes no results from this one either.
@@ -260,9 +262,9 @@ fn settings(parameters: &Parameters) -> Vec<BTreeMap<String, f64>> {
     })
 }
 
-fn task(spec: &Spec, settings: &BTreeMap<String, f64>, threads: u32) -> Task {
+fn task(spec: &Spec, settings: &BTreeMap<String, f64>, on: (u32, Device)) -> Task {
     match &spec.work {
-        Work::Model(model) => Task::Train(model::job(model, settings, threads)),
+        Work::Model(model) => Task::Train(model::job(model, settings, on)),
         Work::Program(program) => Task::Program(program::expand(program, settings)),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sweep_wire::{Best, Every, Facts, Job, Loss, Optimizer};
+use sweep_wire::{Best, Device, Every, Facts, Job, Loss, Optimizer};
 
 use super::{Keeping, PlanError, SweepInfo};
 use crate::spec::{Checkpoints, Interval, Metric, ModelWork, Spec};
@@ -12,7 +12,7 @@ pub const MAX_WEIGHTS: u64 = 4 << 30;
 
 /// The job that every trial of a model shares, before swept parameters change it.
 #[must_use]
-pub fn base_job(work: &ModelWork, threads: u32) -> Job {
+pub fn base_job(work: &ModelWork, threads: u32, device: Device) -> Job {
     Job {
         model: work.model.clone(),
         data: work.data.clone(),
@@ -24,11 +24,16 @@ pub fn base_job(work: &ModelWork, threads: u32) -> Job {
         ema: work.updates.ema,
         threads,
         kernels: sweep_wire::Kernels::Own,
+        device,
     }
 }
 
-pub(super) fn job(work: &ModelWork, settings: &BTreeMap<String, f64>, threads: u32) -> Job {
-    let mut job = base_job(work, threads);
+pub(super) fn job(
+    work: &ModelWork,
+    settings: &BTreeMap<String, f64>,
+    (threads, device): (u32, Device),
+) -> Job {
+    let mut job = base_job(work, threads, device);
     let (weight_decay, momentum) = match &mut job.optimizer {
         Optimizer::Sgd(sgd) => (&mut sgd.weight_decay, Some(&mut sgd.momentum)),
         Optimizer::RmsProp(rmsprop) => (&mut rmsprop.weight_decay, Some(&mut rmsprop.momentum)),

@@ -22,6 +22,7 @@ pub fn program_facts(inputs: String) -> Facts {
         cpu: String::new(),
         warnings: Vec::new(),
         metrics: Vec::new(),
+        device: sweep_wire::Device::Cpu,
         measured: None,
     }
 }

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use sweep_wire::{Contents, Job, Optimizer};
+use sweep_wire::{Contents, Device, Job, Optimizer, Precision};
 
 use super::*;
 
@@ -30,6 +30,7 @@ fn facts() -> Facts {
         cpu: "x86_64".into(),
         warnings: vec![],
         metrics: vec!["loss".into(), "accuracy".into()],
+        device: Device::Cpu,
         measured: None,
     }
 }
@@ -297,6 +298,8 @@ fn a_key_changes_with_everything_that_decides_a_result() {
         Facts { numerics: 2, ..facts() },
         Facts { runtime: "x".into(), ..facts() },
         Facts { cpu: "x".into(), ..facts() },
+        on_gpu(Precision::Float32),
+        on_gpu(Precision::Tf32),
     ];
     let mut plans: Vec<_> = other_facts.iter().map(|facts| planned(|spec| spec, facts)).collect();
     plans.extend(DECISIVE.iter().map(|(from, to)| replaced(from, to)));
@@ -311,6 +314,20 @@ fn a_key_changes_with_everything_that_decides_a_result() {
     keys.sort();
     keys.dedup();
     assert_eq!(keys.len(), count, "every change makes another key");
+}
+
+fn on_gpu(precision: Precision) -> Facts {
+    Facts { device: Device::Cuda(precision), ..facts() }
+}
+
+#[test]
+fn a_job_trains_on_what_it_was_looked_at_for() {
+    let tf32 = planned(|spec| spec, &on_gpu(Precision::Tf32));
+    assert_eq!(job(&tf32.trials[0]).device, Device::Cuda(Precision::Tf32));
+    assert_eq!(job(&with("").trials[0]).device, Device::Cpu);
+    let key = |facts| planned(|spec| spec, &facts).trials[0].key.clone();
+    let other = Facts { cpu: "x".into(), ..on_gpu(Precision::Tf32) };
+    assert_eq!(key(other), tf32.trials[0].key, "a GPU's numbers do not hang on the processor");
 }
 
 #[test]

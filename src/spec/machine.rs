@@ -15,7 +15,12 @@ const DEVICES: [(&str, Device); 3] = [("auto", Device::Auto), ("cpu", Device::Cp
 const AUTO: Kind = Any(&[Choice(&["auto"]), Whole(1, MAX_COUNT)]);
 
 pub(super) static RESOURCES: Keys = Keys::of(&[
-    key("device", Choice(&words(DEVICES)), "What trains; `cuda` is for programs").or("auto"),
+    key(
+        "device",
+        Choice(&words(DEVICES)),
+        "What trains; `auto` is CUDA for models where there are a GPU and the CUDA build, else processors",
+    )
+    .or("auto"),
     key("workers", AUTO, "Trials at one time; one per core, at most 8, unless told").or("auto"),
     key("threads", AUTO, "Threads of each worker").or("auto"),
     key("gpu_fraction", ABOVE_0_TO_1, "How much of a GPU a worker takes"),
@@ -74,10 +79,10 @@ pub struct Resources {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Device {
+    /// For models [`Device::Cuda`] where it can be, for programs and elsewhere [`Device::Cpu`].
     #[default]
     Auto,
     Cpu,
-    /// Only for programs.
     Cuda,
 }
 
@@ -149,8 +154,7 @@ impl Default for Retry {
     }
 }
 
-/// `programs` is whether the spec runs a program.
-pub(super) fn resources(at: &Cursor<'_>, programs: bool) -> Result<Resources, Fault> {
+pub(super) fn resources(at: &Cursor<'_>) -> Result<Resources, Fault> {
     let map = at.map(&RESOURCES)?;
     let chosen = |at: &Cursor<'_>| match at.node() {
         Node::Text(text) if text == "gpu" => {
@@ -158,19 +162,11 @@ pub(super) fn resources(at: &Cursor<'_>, programs: bool) -> Result<Resources, Fa
         }
         _ => at.choice(&DEVICES, &[]),
     };
-    let device = map.or("device", Device::Auto, |at| match chosen(at)? {
-        Device::Cuda if !programs => Err(at
-            .fault("training on CUDA is not supported yet")
-            .hint("leave `device` out; a `program` of your own may use GPUs")),
-        device => Ok(device),
-    })?;
+    let device = map.or("device", Device::Auto, chosen)?;
     for key in ["gpu_fraction", "workers_per_gpu", "share_gpus"] {
         if let Some(at) = map.get(key).filter(|_| device != Device::Cuda) {
-            let fault = at.fault(format!("`{key}` is about GPUs, and this sweep uses none")).at_key();
-            return Err(match programs {
-                true => fault.hint("write `device: cuda` beside it"),
-                false => fault.hint("leave it out"),
-            });
+            let fault = at.fault(format!("`{key}` is about GPUs, and this sweep does not ask for one"));
+            return Err(fault.at_key().hint("write `device: cuda` beside it"));
         }
     }
     let count = |at: &Cursor<'_>| match at.node() {

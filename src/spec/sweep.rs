@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use sweep_wire::Precision;
+
 use super::{
     MAX_TRIALS,
     budgets::{MAX_BUDGETS, budgets, can_be_had},
@@ -11,7 +13,7 @@ use super::{
     error::{Fault, printable},
     form::{BUDGET, SPAN, SWEEP_NAME},
     keys::{Keys, Kind::*, key},
-    machine::{self, Resources, Retry},
+    machine::{self, Device, Resources, Retry},
     metric, model, optimizer, parameters, program,
     savings::{self, Question, Seeds},
     scalar,
@@ -114,8 +116,7 @@ pub(super) fn read(root: &Node, file: &Path) -> Result<Spec, Fault> {
         parameters,
         seeds: map.or("seeds", Seeds::fixed(1), savings::seeds)?,
         question: map.or("savings", Question::default(), savings::question)?,
-        resources: map
-            .or("resources", Resources::default(), |at| machine::resources(at, programs.is_some()))?,
+        resources: map.or("resources", Resources::default(), machine::resources)?,
         retry: map.or("retry", Retry::default(), machine::retry)?,
         checkpoint: map.or("checkpoint", Checkpoint::default(), checkpoint)?,
         limits: machine::limits(&map)?,
@@ -124,6 +125,14 @@ pub(super) fn read(root: &Node, file: &Path) -> Result<Spec, Fault> {
     };
     floor_below_peaks(&map, &spec)?;
     can_be_had(&map, &spec.budgets, programs.is_some())?;
+    if spec.resources.device == Device::Cpu
+        && let Work::Model(model) = &spec.work
+        && model.updates.precision == Precision::Tf32
+    {
+        let fault =
+            map.inner(&["training", "precision"], "`tf32` is for GPUs, and `resources.device` is `cpu`");
+        return Err(fault.hint("leave one of them out"));
+    }
     match &spec.work {
         Work::Model(model) => optimizer::agrees(&map, &model.updates, &spec.parameters, &spec.schedules)?,
         Work::Program(_) => no_choice(&map, &spec.schedules)?,

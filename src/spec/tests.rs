@@ -2,7 +2,7 @@ use std::path::Path;
 
 use sweep_wire::{
     Adam, Arrays, Augment, CrossEntropy, Data, Images, Init, Inputs, Lion, Loss, Model, Normalize, Optimizer,
-    RmsProp, ScheduleFreeSgd, Sgd, Source, Validation,
+    Precision, RmsProp, ScheduleFreeSgd, Sgd, Source, Validation,
 };
 
 use crate::schedule::{Decay, Drops, Schedule, Span, Tail, Warmup};
@@ -218,6 +218,7 @@ fn a_full_spec_is_read_whole() {
             ema: None,
             log_every: Interval::Length(Length::Steps(1)),
             evaluate: Interval::End,
+            precision: Precision::Float32,
         },
         metric: Some(Metric::Accuracy),
     };

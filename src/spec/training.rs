@@ -1,12 +1,14 @@
 //! `training:`.
 
+use sweep_wire::Precision;
+
 use crate::schedule::Warmup;
 
 use super::{
     cursor::{Cursor, Map},
     error::Fault,
     form::{LENGTH, PART, STEPS},
-    keys::{ABOVE_0, ABOVE_0_BELOW_1, FROM_0, Key, Keys, Kind::*, key},
+    keys::{ABOVE_0, ABOVE_0_BELOW_1, FROM_0, Key, Keys, Kind::*, key, words},
     optimizer::{OPTIMIZERS, optimizer},
     scalar::{self, Part},
     schedules,
@@ -27,8 +29,15 @@ pub(super) static OF_MODEL: Keys = Keys::of(&[
     key("log_every", Form(&PART), "How often the training loss is kept").or("1%"),
     key("evaluate", Any(&[Choice(&["end"]), Form(&PART)]), "How often is evaluated; always at the end")
         .or("10%"),
-])
-.later(&["precision"]);
+    key(
+        "precision",
+        Choice(&words(PRECISIONS)),
+        "How a GPU multiplies: in 32 bits, or rounded to TensorFloat-32",
+    )
+    .or("float32"),
+]);
+
+const PRECISIONS: [(&str, Precision); 2] = [("float32", Precision::Float32), ("tf32", Precision::Tf32)];
 
 pub(super) static OF_PROGRAM: Keys = Keys::of(&[
     key("full_budget", Form(&STEPS), "What a budget of 100% means").needed("3000 steps"),
@@ -74,6 +83,7 @@ pub(super) fn of_model(at: &Cursor<'_>) -> Result<(Training, Updates), Fault> {
             Node::Text(text) if text == "end" => Ok(Interval::End),
             _ => interval(at),
         })?,
+        precision: map.or("precision", Precision::default(), |at| at.choice(&PRECISIONS, &["bf16"]))?,
     };
     Ok((training, updates))
 }

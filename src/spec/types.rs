@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
-use sweep_wire::{Data, Model, Optimizer};
+use sweep_wire::{Data, Model, Optimizer, Precision};
 
 use super::{
     machine::{Limits, Resources, Retry},
@@ -115,6 +115,8 @@ pub struct Updates {
     pub log_every: Interval,
     /// Between two evaluations; there is one at the end whatever this says.
     pub evaluate: Interval,
+    /// How a GPU multiplies; processors always in 32 bits.
+    pub precision: Precision,
 }
 
 /// Values to be tried, each combination of them; none of them twice.

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bad;
+mod cuda;
 mod data;
 mod export;
 mod init;

@@ -9,13 +9,13 @@ use sweep::{
     engine::{Over, Policy},
     store::{QueryLimits, plain, query},
 };
-use sweep_wire::{Contents, Facts};
+use sweep_wire::{Contents, Device, Facts, Precision};
 use tokio::sync::mpsc;
 
 /// A worker in shell: answers each assignment of a trial of ten steps, after `fault` had its chance.
 fn worker(fault: &str) -> String {
     format!(
-        r#"echo '{{"type":"hello","protocol":5,"worker":"sh","pid":1}}'
+        r#"echo '{{"type":"hello","protocol":6,"worker":"sh","pid":1}}'
 while read -r line; do
   a=$(printf '%s' "$line" | sed 's/.*"attempt":\([0-9]*\),.*/\1/')
   {fault}
@@ -51,6 +51,7 @@ resources: {{workers: 2, threads: 1}}
         cpu: String::new(),
         warnings: vec![],
         metrics: vec!["loss".into()],
+        device: Device::Cpu,
         measured: None,
     };
     Order::new("/nowhere/test.yaml".into(), text, facts, None).unwrap()
@@ -192,4 +193,39 @@ async fn two_interrupts_stop_what_runs_and_the_next_run_goes_on() {
         [["30"]],
         "trials are found again by their keys"
     );
+}
+
+#[tokio::test]
+async fn a_model_gets_half_a_gpu_and_all_of_it_once_its_memory_ran_out() {
+    let home = tempfile::tempdir().unwrap();
+    let gpus = home.path().join("gpus.json");
+    let gpu = r#"[{"index":0,"uuid":"GPU-a","name":"Test","memory_total":8589934592,"memory_used":0,"utilisation":null}]"#;
+    std::fs::write(&gpus, gpu).unwrap();
+    // `$0` is what the scheduler adds to the command.
+    let fault = r#"echo "$0 $CUDA_VISIBLE_DEVICES" >&2
+  case "$line" in *'"device":{"cuda":"tf32"}'*) ;; *) exit 3 ;; esac
+  if mkdir MARKER 2>/dev/null; then
+    echo "{\"type\":\"failed\",\"attempt\":$a,\"kind\":\"out_of_memory\",\"message\":\"1 MiB\"}"
+    continue
+  fi"#;
+    let script = worker(&fault.replace("MARKER", &home.path().join("marker").display().to_string()));
+    let Order { file, text, facts, .. } = order(1);
+    let text = text.replace("workers: 2", "device: cuda, workers_per_gpu: 2");
+    let facts = Facts { device: Device::Cuda(Precision::Tf32), ..facts };
+    let order = Order::new(file, text, facts, None).unwrap();
+    let setup = Setup { gpus: Gpus::Fixed(gpus), ..setup(home.path(), &script, Policy::default()) };
+    let mut scheduler = Scheduler::open(setup).unwrap();
+    let (accepted, event) = scheduler.submit(order).unwrap();
+    let (_press, signals) = mpsc::channel(8);
+    let mut observe = |_: View<'_>| {};
+    let run = scheduler.run(vec![event], signals, None, &mut observe);
+    let ended = tokio::time::timeout(Duration::from_secs(60), run).await.unwrap().unwrap();
+    assert_eq!(ended.over.get(&accepted.sweep), Some(&Over::Done));
+    let attempts =
+        sql(home.path(), "SELECT \"end\", share, coalesce(message, '') FROM attempts ORDER BY attempt");
+    assert_eq!(attempts, [["failed", "0.5", "out of memory: 1 MiB"], ["done", "1.0", ""]]);
+    for attempt in [1, 2] {
+        let log = std::fs::read_to_string(home.path().join(format!("logs/attempt-{attempt}.log"))).unwrap();
+        assert_eq!(log, "--cuda GPU-a\n");
+    }
 }

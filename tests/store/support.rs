@@ -9,7 +9,7 @@ use sweep::{
     store::{Store, Submission},
 };
 use sweep_wire::{
-    Attempt, CrossEntropy, Data, Every, Images, Init, Job, Loss, Model, Optimizer, Point, Sgd, Source,
+    Attempt, CrossEntropy, Data, Device, Every, Images, Init, Job, Loss, Model, Optimizer, Point, Sgd, Source,
 };
 use tempfile::TempDir;
 
@@ -50,6 +50,7 @@ pub(crate) fn job() -> Job {
         ema: None,
         threads: 1,
         kernels: sweep_wire::Kernels::Own,
+        device: Device::Cpu,
     }
 }
 

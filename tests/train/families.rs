@@ -15,7 +15,7 @@ fn dir() -> PathBuf {
     fixture_dir().join("families")
 }
 
-pub(super) fn read(name: &str) -> Value {
+pub(crate) fn read(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(dir().join(format!("{name}.json"))).unwrap()).unwrap()
 }
 
@@ -45,7 +45,7 @@ fn loss(value: &Value) -> Loss {
     serde_json::from_value(json!({name: all})).unwrap()
 }
 
-pub(super) fn job(fixture: &Value) -> Job {
+pub(crate) fn job(fixture: &Value) -> Job {
     let onnx = dir().join(fixture["model"].as_str().unwrap());
     let mut job = plain_job(onnx, source(&fixture["data"]["train"]));
     job.model.output = fixture["output"].as_str().map(str::to_owned);
@@ -65,7 +65,7 @@ fn numbers(value: &Value) -> Vec<f64> {
     serde_json::from_value(value.clone()).unwrap()
 }
 
-pub(super) fn rates(fixture: &Value) -> Vec<f32> {
+pub(crate) fn rates(fixture: &Value) -> Vec<f32> {
     numbers(&fixture["rates"]).into_iter().map(|rate| rate as f32).collect()
 }
 
@@ -123,7 +123,7 @@ macro_rules! families {
     ($($test:ident: $($name:literal),+;)+) => {
         $(#[test] fn $test() { $(follows($name);)+ })+
         /// Every fixture.
-        pub(super) const ALL: &[&[&str]] = &[$(&[$($name),+]),+];
+        pub(crate) const ALL: &[&[&str]] = &[$(&[$($name),+]),+];
     };
 }
 

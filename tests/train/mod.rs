@@ -2,7 +2,7 @@
 
 mod curvature;
 mod export;
-mod families;
+pub(crate) mod families;
 mod fixtures;
 mod pace;
 mod resume;
@@ -15,7 +15,7 @@ use std::{
 use serde::Deserialize;
 use sweep_trainer::{Control, Engine, Outcome, Said, Table, Trainer, runtime};
 use sweep_wire::{
-    CrossEntropy, Data, Images, Init, Job, Loss, Model, Normalize, Optimizer, Point, Run, Sgd, Source,
+    CrossEntropy, Data, Device, Images, Init, Job, Loss, Model, Normalize, Optimizer, Point, Run, Sgd, Source,
 };
 
 /// ONNX Runtime, fetched when this machine does not have it.
@@ -107,6 +107,7 @@ pub(crate) fn plain_job(onnx: PathBuf, train: Source) -> Job {
         ema: None,
         threads: 1,
         kernels: sweep_wire::Kernels::Own,
+        device: Device::Cpu,
     }
 }
 

@@ -67,15 +67,14 @@ fn absent() -> Finding {
 pub(super) fn gpus(_: &Here) -> Finding {
     let gpus = Gpus::open();
     let readings = gpus.read();
-    let builds = runtime::info().map(|info| info.builds).unwrap_or_default();
-    let has_build = builds.iter().any(|(kind, _, there)| *kind == Kind::Cuda && *there);
+    let has_build = runtime::cuda().is_ok();
     if readings.is_empty() {
         let found = format!("none ({}); trials train on processors", gpus.why_none());
         return match has_build {
             false => Finding::ok(found),
             true => Finding::warning(
                 found,
-                "the CUDA build of ONNX Runtime is installed: `nvidia-smi` should list a GPU that is to use it",
+                "the CUDA build of ONNX Runtime is there: `nvidia-smi` should list a GPU that is to use it",
             ),
         };
     }
@@ -85,7 +84,7 @@ pub(super) fn gpus(_: &Here) -> Finding {
         if driver.cuda.is_some_and(|cuda| cuda < CUDA) {
             return Finding::warning(
                 format!("{found}, which is too old for the CUDA {}.{} of ONNX Runtime", CUDA.0, CUDA.1),
-                "update the NVIDIA driver to 580 or newer; trials train on processors until then",
+                "update the NVIDIA driver to 580 or newer; until then say `resources: {device: cpu}`",
             );
         }
     }
@@ -94,10 +93,10 @@ pub(super) fn gpus(_: &Here) -> Finding {
         found += &format!("; {busy} in use (`sweep devices` says by whom)");
     }
     match has_build {
-        true => Finding::ok(found),
+        true => Finding::ok(format!("{found}; models train on them")),
         false => Finding::warning(
-            format!("{found}; the CUDA build of ONNX Runtime is not installed"),
-            "`sweep runtime install --cuda` gets it, about 1.4 GB; trials train on processors without it",
+            format!("{found}; the CUDA build of ONNX Runtime is not there"),
+            "`sweep runtime install --cuda` gets it, about 1.4 GB; models train on processors without it",
         ),
     }
 }

@@ -16,11 +16,11 @@ use super::{
 use crate::{
     cost::{AskedLimits, Conditions, Demand, Part, Quote, QuotedBudget, QuotedTrial, Rates, Stage},
     daemon::{self, Order},
-    device::{self, CpuSlots, Gpus, cpu_slots},
+    device::{self, Gpus},
     engine::{Pool, Terms, WHOLE},
     plan::{self, Machine, Plan, PlannedTrial, Recipe},
     report::{self, Encoding, Quoted, TrialRow},
-    spec::{Device, SpecError},
+    spec::SpecError,
     store::{self, KnownTrial, Reader, StoreError},
 };
 use rates::Wanted;
@@ -61,12 +61,13 @@ async fn quoted(global: &Global, args: &Args) -> Result<Quoted, Failure> {
     order.spec.solve();
     bar.finish_and_clear();
     let gpus = Gpus::open();
-    let count = if order.spec.resources.device == Device::Cuda { gpus.read().len() } else { 0 };
+    let count = if order.is_on_gpus() { gpus.read().len() } else { 0 };
     let terms = daemon::terms(&order, device::cores(), (&gpus, count))?;
     let share = share(&terms, count);
     let reader = reader(global)?;
-    let slots = cpu_slots(device::cores(), order.spec.resources.workers, order.spec.resources.threads);
-    let plan = planned(&order, slots, reader.as_ref())?;
+    let on_gpus = order.is_on_gpus().then_some(count);
+    let (slots, part) = daemon::divide(&order.spec, device::cores(), on_gpus);
+    let plan = planned(&order, (slots.threads, part), reader.as_ref())?;
     let known = plan.trials.iter().map(|trial| match &reader {
         Some(reader) => reader.known(&trial.key),
         None => Ok(None),
@@ -127,10 +128,10 @@ fn reader(global: &Global) -> Result<Option<Reader>, Failure> {
 }
 
 /// The plan that a scheduler would make now.
-fn planned(order: &Order, slots: CpuSlots, reader: Option<&Reader>) -> Result<Plan, Failure> {
+fn planned(order: &Order, (threads, share): (u32, f64), reader: Option<&Reader>) -> Result<Plan, Failure> {
     let Order { file, text, spec, facts, price } = order;
     let usd_per_hour = price.as_ref().map(|price| price.usd_per_hour);
-    let machine = Machine { threads: slots.threads, share: slots.share(device::cores()), usd_per_hour };
+    let machine = Machine { threads, share, usd_per_hour };
     let finished = reader.map_or(Ok(0), |reader| reader.finished(&spec.name, text))?;
     let plan = plan::plan(spec, text, facts, machine, Some(finished));
     Ok(plan.map_err(|error| SpecError::at(file, text, error.at(), error.to_string(), error.hint()))?)

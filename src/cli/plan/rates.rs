@@ -50,7 +50,7 @@ impl Wanted<'_> {
             let why = "what a program takes shows with its trials, and none of this one, with as many workers, is done";
             return Ok((Rates::default(), Source::Unknown { why: why.to_owned() }));
         };
-        let job = plan::base_job(model, self.slots.threads);
+        let job = plan::base_job(model, self.slots.threads, facts.device);
         let paced = measure::calibrated(global, (&job, facts), (spec, text, file), self.slots, again).await?;
         let measured_at = UNIX_EPOCH + Duration::from_millis(paced.measured_at);
         let measured_at = humantime::format_rfc3339_seconds(measured_at).to_string();

@@ -74,6 +74,7 @@ fn jobs_that_differ_in_numbers_of_the_optimiser_take_as_long() {
     );
     check(&|job| job.batch_size = 64, false);
     check(&|job| job.threads = 7, false);
+    check(&|job| job.device = sweep_wire::Device::Cuda(sweep_wire::Precision::Float32), false);
     check(&|job| job.model.init = Init::Exported, false);
     check(
         &|job| {

@@ -72,6 +72,10 @@ fn every_resource() {
         pin: false,
     };
     assert_eq!(resources(all), expected);
+    let model = with("resources: {device: cuda, gpu_fraction: 0.25}");
+    let Spec { resources, work, .. } = read(&model.replace("sgd}", "sgd, precision: tf32}")).unwrap();
+    assert_eq!((resources.device, resources.workers_per_gpu()), (Device::Cuda, 4));
+    assert!(matches!(work, Work::Model(model) if model.updates.precision == Precision::Tf32));
     let on_cpu = read(&with("resources: {device: cpu, memory: 1 MiB, nice: 0, pin: true}")).unwrap();
     assert_eq!((on_cpu.resources.device, on_cpu.resources.memory), (Device::Cpu, Some(1 << 20)));
 }

@@ -15,13 +15,15 @@ pub struct Sgd {
     pub nesterov: bool,
 }
 
-/// `m += fresh·(g − m); v = beta2·v + (1 − beta2)·g²; p = kept·p − step·m / (√v / seen + epsilon)`, after
+/// `m += fresh·(g − m); v = beta2·v + fresh2·g²; p = kept·p − step·m / (√v / seen + epsilon)`, after
 /// `g += weight_decay·p`.
 #[derive(Debug, Clone, Copy)]
 pub struct Adam {
     /// `1 − β1`.
     pub fresh: f32,
     pub beta2: f32,
+    /// `1 − β2`.
+    pub fresh2: f32,
     /// `√(1 − β2^t)`.
     pub seen: f32,
     /// `rate / (1 − β1^t)`.
@@ -67,7 +69,7 @@ impl Adam {
     fn update<S: Simd>(self, simd: S, [p, g, m, v]: [S::f32s; 4]) -> (S::f32s, S::f32s, S::f32s) {
         let g = simd.mul_add_f32s(simd.splat_f32s(self.weight_decay), p, g);
         let m = simd.mul_add_f32s(simd.sub_f32s(g, m), simd.splat_f32s(self.fresh), m);
-        let new = simd.mul_f32s(simd.mul_f32s(g, g), simd.splat_f32s(1.0 - self.beta2));
+        let new = simd.mul_f32s(simd.mul_f32s(g, g), simd.splat_f32s(self.fresh2));
         let v = simd.mul_add_f32s(v, simd.splat_f32s(self.beta2), new);
         let root = simd.div_f32s(simd.sqrt_f32s(v), simd.splat_f32s(self.seen));
         let divisor = simd.add_f32s(root, simd.splat_f32s(self.epsilon));

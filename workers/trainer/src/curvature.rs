@@ -90,8 +90,8 @@ struct Slopes<'a> {
 
 impl<'a> Slopes<'a> {
     fn new(engine: &Engine, prepared: &'a Prepared, job: &Job) -> Result<Self, EngineError> {
-        let mut buffers = Buffers::new(engine, prepared, job.threads)?;
-        buffers.reset(&prepared.step, job.model.init, SEED);
+        let mut buffers = Buffers::new(engine, prepared, job)?;
+        buffers.reset(&prepared.step, job.model.init, SEED)?;
         let states = &prepared.step.state;
         let place = |name: &str| states.iter().position(|state| state.name == name);
         let places = states.iter().enumerate().filter(|(_, state)| state.kind == StateKind::Parameter);
@@ -114,7 +114,7 @@ impl<'a> Slopes<'a> {
             batches.push(batch);
         }
         let weights = {
-            let parts = buffers.state(&prepared.step);
+            let parts = buffers.held()?.state(&prepared.step);
             places.iter().flat_map(|(parameter, _)| parts[*parameter].values.iter().copied()).collect()
         };
         Ok(Self { prepared, buffers, batches, places, weights })
@@ -126,21 +126,22 @@ impl<'a> Slopes<'a> {
         weights: &[f32],
         batches: std::ops::Range<usize>,
     ) -> Result<Vec<f64>, EngineError> {
-        let mut rooms: Vec<_> = self.buffers.rooms().collect();
-        let mut left = weights;
-        for (parameter, sum) in &self.places {
-            let (own, others) = left.split_at(rooms[*parameter].len());
-            rooms[*parameter].copy_from_slice(own);
-            rooms[*sum].fill(0.0);
-            left = others;
-        }
-        drop(rooms);
+        let places = &self.places;
+        self.buffers.fill(|mut rooms| {
+            let mut left = weights;
+            for (parameter, sum) in places {
+                let (own, others) = left.split_at(rooms[*parameter].len());
+                rooms[*parameter].copy_from_slice(own);
+                rooms[*sum].fill(0.0);
+                left = others;
+            }
+        })?;
         let count = batches.len() as f64;
         for number in batches {
             let pass = Pass { seed: SEED, step: number as u64, pass: 0, passes: 2, rate: 0.0, momentum: 0.0 };
-            self.buffers.step(self.prepared, &self.batches[number], pass)?;
+            self.buffers.step(self.prepared, &self.batches[number], pass, false)?;
         }
-        let parts = self.buffers.state(&self.prepared.step);
+        let parts = self.buffers.held()?.state(&self.prepared.step);
         let sums = self.places.iter().flat_map(|(_, sum)| parts[*sum].values);
         // Each of two passes adds half of its gradient.
         Ok(sums.map(|sum| f64::from(*sum) * 2.0 / count).collect())

@@ -15,6 +15,9 @@ use ort::{
     value::{DynValue, Tensor, TensorElementType},
 };
 use sweep_graph::{DType, TensorData};
+use sweep_wire::Device;
+
+use crate::cuda;
 
 /// What ONNX Runtime said. `ort`'s own errors are neither `Send` nor `Sync`.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -33,6 +36,8 @@ pub struct Engine {
     environment: Environment,
     /// What the files of a profile start with.
     profile: Option<PathBuf>,
+    /// Where the library is.
+    folder: PathBuf,
 }
 
 static ENGINE: OnceLock<Result<Engine, EngineError>> = OnceLock::new();
@@ -48,7 +53,8 @@ impl Engine {
                 let builder = ort::init_from(library).map_err(|error| EngineError(error.to_string()))?;
                 let environment = builder.with_name("sweep").with_telemetry(false).build()?;
                 environment.set_log_level(LogLevel::Error);
-                Ok(Self { environment, profile: None })
+                let folder = library.parent().unwrap_or(Path::new("")).to_owned();
+                Ok(Self { environment, profile: None, folder })
             })
             .clone()
     }
@@ -65,14 +71,15 @@ impl Engine {
         ort::info().trim_start_matches("ORT Build Info: ").to_owned()
     }
 
-    /// A session that gives the same numbers in every run with the same number of threads.
-    pub(crate) fn session(&self, model: &[u8], threads: u32) -> Result<Session, EngineError> {
+    /// A session that gives the same numbers in every run with the same number of threads; on CUDA nearly so.
+    pub(crate) fn session(&self, model: &[u8], threads: u32, device: Device) -> Result<Session, EngineError> {
         let builder = self.builder()?.with_optimization_level(GraphOptimizationLevel::All)?;
         let builder = builder.with_intra_threads(threads as usize)?.with_deterministic_compute(true)?;
         let builder = match &self.profile {
             Some(prefix) => builder.with_profiling(prefix)?,
             None => builder,
         };
+        let builder = cuda::provide(builder, device, &self.folder)?;
         Ok({ builder }.commit_from_memory(model)?)
     }
 

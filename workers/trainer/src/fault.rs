@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sweep_wire::Rejection;
 
-/// A job that cannot be trained, however often it is tried.
+/// A job that cannot be trained, however often it is tried unless memory ran out.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct Fault {
@@ -12,11 +12,13 @@ pub struct Fault {
     pub at: String,
     pub message: String,
     pub hint: Option<String>,
+    /// Whether a GPU's memory ran out: then it may be trained at another time.
+    pub out_of_memory: bool,
 }
 
 impl Fault {
     pub(crate) fn new(at: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { at: at.into(), message: message.into(), hint: None }
+        Self { at: at.into(), message: message.into(), hint: None, out_of_memory: false }
     }
 
     /// A file that is not there.

@@ -2,10 +2,11 @@
 //!
 //! Enter at [`run_worker`]; one job after another stays loaded in a `Trainer`. `prepared` turns a job into
 //! graphs and data, `trainer` runs them, `evaluate` measures, `data` makes batches, `random` decides
-//! everything random, `curvature` and `trainer::pace` measure what plans need to know, `checkpoint` writes tensors to disk and reads them back, `inspect` looks at a model without data, `engine` is the only place that makes sessions, `runtime` finds the library. Nothing
+//! everything random, `curvature` and `trainer::pace` measure what plans need to know, `checkpoint` writes tensors to disk and reads them back, `inspect` looks at a model without data, `engine` is the only place that makes sessions, `cuda` knows its provider, `runtime` finds the library. Nothing
 //! here knows of schedules, sweeps or the store: a trial is a table of rates and a seed.
 
 pub mod checkpoint;
+mod cuda;
 pub mod curvature;
 mod data;
 mod engine;
@@ -32,4 +33,4 @@ pub use worker::{Interrupt, run_worker};
 
 /// Raised by hand when a change of this crate or of the graphs makes other numbers; results of another
 /// value are not reused.
-pub const NUMERICS: u32 = 3;
+pub const NUMERICS: u32 = 4;

@@ -7,7 +7,7 @@ use sweep_graph::{
     DType, EvalGraph, Feed, GraphError, Lowering, Model, Port, Probe, Selection, StateKind, StepGraph,
     StepOptions, Tensor, TensorData,
 };
-use sweep_wire::{Augment, Contents, CrossEntropy, Facts, Job, Kernels, Loss};
+use sweep_wire::{Augment, Contents, CrossEntropy, Device, Facts, Job, Kernels, Loss};
 
 use crate::{
     NUMERICS,
@@ -57,9 +57,10 @@ pub(crate) fn prepare(engine: &Engine, job: &Job, passes: u32) -> Result<Prepare
         accumulate: passes,
         ema: job.ema,
         soft_targets: mixup(job).is_some(),
-        lowering: match job.kernels {
-            Kernels::Own => Lowering::Kernels,
-            Kernels::Standard => Lowering::Cpu,
+        lowering: match (job.device, job.kernels) {
+            (Device::Cpu, Kernels::Own) => Lowering::Kernels,
+            (Device::Cpu, Kernels::Standard) => Lowering::Cpu,
+            (Device::Cuda(_), _) => Lowering::Portable,
         },
     };
     let refused = |error: GraphError| refused(job, &error);
@@ -160,7 +161,7 @@ fn refused(job: &Job, error: &GraphError) -> Fault {
 }
 
 impl Prepared {
-    pub(crate) fn facts(&self, engine: &Engine) -> Facts {
+    pub(crate) fn facts(&self, engine: &Engine, device: Device) -> Facts {
         let count =
             |set: &Option<crate::data::Subset>| set.as_ref().map_or(0, |set| set.indices.len() as u64);
         let parameters = self.step.state.iter().filter(|state| state.kind == StateKind::Parameter);
@@ -175,6 +176,7 @@ impl Prepared {
             cpu: cpu(),
             warnings: self.step.warnings.clone(),
             metrics: self.evaluation.metrics.iter().map(|metric| metric.name.to_owned()).collect(),
+            device,
             measured: None,
         }
     }

@@ -3,7 +3,10 @@
 mod buffers;
 mod keep;
 mod pace;
+mod shared;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::time::{Duration, Instant};
 
@@ -11,6 +14,7 @@ use sweep_graph::{Metric, momentum};
 use sweep_wire::{Facts, Job, Point, Run, Which};
 
 use crate::{
+    cuda,
     data::{Ahead, Batch, Order, Subset, ahead},
     engine::{Engine, EngineError},
     fault::Fault,
@@ -59,7 +63,7 @@ pub enum Said {
 pub struct Update {
     /// Steps done.
     pub step: u64,
-    /// The last step's loss.
+    /// The last step's loss; on CUDA that of the last step that was logged.
     pub loss: f64,
     pub learning_rate: f64,
     /// Mean over the steps since the last update.
@@ -103,10 +107,9 @@ impl Trainer {
     /// What is wrong, and which key of the spec says it.
     pub fn new(engine: &Engine, job: &Job) -> Result<Self, Fault> {
         let prepared = prepare(engine, job, job.accumulate)?;
-        let buffers = Buffers::new(engine, &prepared, job.threads).map_err(|error| {
-            Fault::new("model.onnx", format!("ONNX Runtime refuses the training graph: {error}"))
-        })?;
-        let facts = prepared.facts(engine);
+        let buffers =
+            Buffers::new(engine, &prepared, job).map_err(|error| refused(&error, &prepared, job))?;
+        let facts = prepared.facts(engine, job.device);
         Ok(Self { job: job.clone(), prepared, buffers, facts })
     }
 
@@ -118,6 +121,12 @@ impl Trainer {
     #[must_use]
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// What there is to say of an error of this job that means that its GPU's memory ran out.
+    #[must_use]
+    pub fn shortage(&self, error: &EngineError) -> Option<String> {
+        shortage(error, &self.prepared, &self.job)
     }
 
     /// Trains one trial to its last step, from its first or from where its last checkpoint left it.
@@ -134,7 +143,7 @@ impl Trainer {
         let mut keeper = Keeper::new(run.keep.as_ref());
         let Beginning { step: first, damaged } = keeper.resume(run.steps, buffers, prepared);
         if first == 0 {
-            buffers.reset(&prepared.step, job.model.init, run.seed);
+            buffers.reset(&prepared.step, job.model.init, run.seed)?;
         }
         report(Said::Began { step: first, state_bytes: keeper.bytes(prepared), damaged });
         let mut order = Order::new(run.seed, job.data.shuffle, prepared.drifting.as_ref());
@@ -154,6 +163,25 @@ impl Trainer {
             trial.train(first, batches, report)
         })
     }
+}
+
+fn shortage(error: &EngineError, prepared: &Prepared, job: &Job) -> Option<String> {
+    let step = &prepared.step;
+    let elements: usize = step.state.iter().map(|state| state.shape.iter().product::<usize>()).sum();
+    // Twice, since a step reads one set and writes the other.
+    let state = 2 * size_of::<f32>() as u64 * elements as u64;
+    if job.device.is_cpu() { None } else { cuda::shortage(error, state, step.activations) }
+}
+
+/// Why there are no sessions for this job.
+fn refused(error: &EngineError, prepared: &Prepared, job: &Job) -> Fault {
+    if let Some(message) = shortage(error, prepared, job) {
+        return Fault { out_of_memory: true, ..Fault::new("resources.device", message) };
+    }
+    if let Some((message, hint)) = cuda::missing(error).filter(|_| !job.device.is_cpu()) {
+        return Fault::new("resources.device", message).hint(hint);
+    }
+    Fault::new("model.onnx", format!("ONNX Runtime refuses the training graph: {error}"))
 }
 
 /// A trial at work.
@@ -179,7 +207,7 @@ impl Trial<'_> {
             let control = report(Said::Nothing);
             if control == Control::Stop || (control == Control::Continue && self.keeper.is_due(step)) {
                 self.progress.report(step, report);
-                self.keeper.save(step, self.buffers, self.prepared).map(&mut *report);
+                self.keeper.save(step, self.buffers, self.prepared)?.map(&mut *report);
             }
             if control != Control::Continue {
                 return Ok((Outcome::Stopped, self.progress.seconds()));
@@ -187,14 +215,15 @@ impl Trial<'_> {
             if run.evaluate.contains(&step) && !self.evaluate(step, false)? {
                 return Ok(self.diverge(step, report));
             }
+            let logged = step % run.log_every == 0 || step + 1 == run.steps;
             let started = Instant::now();
-            let loss = self.step(step, batches)?;
+            let loss = self.step(step, batches, logged)?;
             self.progress.stepped(started.elapsed());
-            if !loss.is_finite() {
+            if loss.is_some_and(|loss| !loss.is_finite()) {
                 return Ok(self.diverge(step, report));
             }
-            if step % run.log_every == 0 || step + 1 == run.steps {
-                self.progress.points.push(Point { name: "train/loss".to_owned(), step, value: loss });
+            if let Some(value) = loss.filter(|_| logged) {
+                self.progress.points.push(Point { name: "train/loss".to_owned(), step, value });
             }
             self.progress.report_if_due(step + 1, loss, self.table.rate(step), report);
         }
@@ -213,20 +242,21 @@ impl Trial<'_> {
         (Outcome::Diverged { step }, self.progress.seconds())
     }
 
-    /// All passes of one step; the mean of their losses before the update.
-    fn step(&mut self, step: u64, batches: &Ahead) -> Result<f64, EngineError> {
+    /// All passes of one step; the mean of their losses before the update, which on CUDA has to be `wanted`.
+    fn step(&mut self, step: u64, batches: &Ahead, wanted: bool) -> Result<Option<f64>, EngineError> {
         let passes = u64::from(self.job.accumulate);
         let (rate, seed) = (self.table.rate(step), self.run.seed);
         let momentum = self.table.momentum(step).unwrap_or_else(|| momentum(&self.job.optimizer));
-        let mut total = 0.0;
+        let mut total = Some(0.0);
         for pass in 0..passes {
             let pass = Pass { seed, step, pass, passes, rate, momentum };
-            let loss =
-                batches.next(|batch| self.buffers.step(self.prepared, batch, pass)).map_err(unreadable)?;
-            let loss = loss.ok_or_else(|| EngineError("there are no more batches".to_owned()))?;
-            total += f64::from(loss?);
+            let loss = batches
+                .next(|batch| self.buffers.step(self.prepared, batch, pass, wanted))
+                .map_err(unreadable)?;
+            let loss = loss.ok_or_else(|| EngineError("there are no more batches".to_owned()))??;
+            total = total.zip(loss).map(|(total, loss)| total + f64::from(loss));
         }
-        Ok(total / passes as f64)
+        Ok(total.map(|total| total / passes as f64))
     }
 
     /// Adds the metrics of the weights after `step` updates; false where they are not finite. On the way the
@@ -328,8 +358,14 @@ impl Progress {
         self.total.as_secs_f64()
     }
 
-    fn report_if_due(&mut self, done: u64, loss: f64, rate: f64, report: &mut dyn FnMut(Said) -> Control) {
-        self.last = (loss, rate);
+    fn report_if_due(
+        &mut self,
+        done: u64,
+        loss: Option<f64>,
+        rate: f64,
+        report: &mut dyn FnMut(Said) -> Control,
+    ) {
+        self.last = (loss.unwrap_or(self.last.0), rate);
         if self.reported.elapsed() >= REPORT_EVERY || self.points.len() >= MAX_POINTS {
             self.report(done, report);
         }

@@ -209,12 +209,16 @@ impl Worker {
         };
         let problem = match self.trainer(job) {
             Ok(trainer) if trainer.facts().contents == *expected => None,
-            Ok(_) => Some("model or data have changed since the sweep was planned".to_owned()),
-            Err(fault) => Some(fault.message),
+            Ok(_) => {
+                let problem = "model or data have changed since the sweep was planned";
+                Some((FailureKind::Job, problem.to_owned()))
+            }
+            Err(fault) if fault.out_of_memory => Some((FailureKind::OutOfMemory, fault.message)),
+            Err(fault) => Some((FailureKind::Job, fault.message)),
         };
-        if let Some(problem) = problem {
+        if let Some((kind, problem)) = problem {
             self.trainer = None;
-            return self.sender.send(&failed(FailureKind::Job, problem));
+            return self.sender.send(&failed(kind, problem));
         }
         let Self { trainer: Some(trainer), sender, inbox, interrupt, waiting, .. } = self else {
             return Ok(());
@@ -243,7 +247,10 @@ impl Worker {
                 FromWorker::Diverged { attempt, step, train_seconds }
             }
             Ok((Outcome::Stopped, _)) => failed(FailureKind::Stopped, "stopped on request".to_owned()),
-            Err(error) => failed(FailureKind::Transient, format!("ONNX Runtime failed: {error}")),
+            Err(error) => match trainer.shortage(&error) {
+                Some(message) => failed(FailureKind::OutOfMemory, message),
+                None => failed(FailureKind::Transient, format!("ONNX Runtime failed: {error}")),
+            },
         };
         self.sender.send(&message)
     }

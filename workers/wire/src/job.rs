@@ -26,11 +26,42 @@ pub struct Job {
     pub ema: Option<f64>,
     /// Threads ONNX Runtime may use inside one operator.
     pub threads: u32,
+    /// What trains.
+    #[serde(default, skip_serializing_if = "Device::is_cpu")]
+    pub device: Device,
     #[serde(default, skip_serializing_if = "Kernels::is_own")]
     pub kernels: Kernels,
 }
 
-/// What a training step is computed with.
+/// What trains, and how precisely its products and convolutions multiply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Device {
+    #[default]
+    Cpu,
+    /// The first GPU that CUDA shows.
+    Cuda(Precision),
+}
+
+impl Device {
+    #[must_use]
+    pub fn is_cpu(&self) -> bool {
+        *self == Self::Cpu
+    }
+}
+
+/// How products and convolutions of float32 tensors multiply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// As numbers of 32 bits, 23 of them mantissa.
+    #[default]
+    Float32,
+    /// With factors rounded to TensorFloat-32, 10 bits of mantissa; sums stay float32.
+    Tf32,
+}
+
+/// What a training step on a processor is computed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kernels {

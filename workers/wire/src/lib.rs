@@ -13,8 +13,8 @@ pub use data::{
     LabelNoise, Names, Normalize, Npz, Parquet, Source, Text, TokenType, Tokens, Validation,
 };
 pub use job::{
-    Adam, BceWithLogits, Best, CrossEntropy, Every, Init, Job, Keep, Kernels, Lion, Loss, Model, Optimizer,
-    RmsProp, Run, ScheduleFreeSgd, Sgd,
+    Adam, BceWithLogits, Best, CrossEntropy, Device, Every, Init, Job, Keep, Kernels, Lion, Loss, Model,
+    Optimizer, Precision, RmsProp, Run, ScheduleFreeSgd, Sgd,
 };
 
 pub use program::{Number, PROGRAM_FOLDER, Program, TRIAL_FILE, TrialFile};
@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// The protocol version that both sides must share.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// The longest line either side reads, in bytes, the line feed included.
 pub const MAX_LINE: usize = 1 << 20;
@@ -93,7 +93,8 @@ pub enum FromWorker {
     Note { attempt: Attempt, message: String },
     /// The attempt trained all its steps; all its points were sent before this.
     Done { attempt: Attempt, steps: u64, train_seconds: f64 },
-    /// The loss of this step was not finite; the attempt is over and its trial has a result.
+    /// The loss of this step was not finite; the attempt is over and its trial has a result. On CUDA, where losses are read
+    /// when they are logged, it may have been an earlier step's.
     Diverged { attempt: Attempt, step: u64, train_seconds: f64 },
     /// The attempt is over without a result.
     Failed { attempt: Attempt, kind: FailureKind, message: String },
@@ -153,7 +154,7 @@ pub struct Progress {
     pub attempt: Attempt,
     /// Steps done so far.
     pub step: u64,
-    /// The last step's loss, where it is known and finite.
+    /// The last step's loss, on CUDA that of the last step whose loss was read; where it is known and finite.
     pub loss: Option<f64>,
     pub learning_rate: Option<f64>,
     /// Mean over the steps since the last message, evaluations left out.
@@ -180,6 +181,9 @@ pub struct Facts {
     pub warnings: Vec<String>,
     /// What this model is measured by, without the set in front, such as `loss` and `accuracy`.
     pub metrics: Vec<String>,
+    /// What the job was looked at for, and trains on.
+    #[serde(default, skip_serializing_if = "Device::is_cpu")]
+    pub device: Device,
     /// What had to be measured for the plan; nothing for most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<Measured>,
@@ -292,8 +296,8 @@ mod tests {
     #[test]
     fn lines_from_a_worker() {
         check(
-            r#"{"type":"hello","protocol":5,"worker":"sh","pid":7}"#,
-            &FromWorker::Hello { protocol: 5, worker: "sh".into(), pid: 7 },
+            r#"{"type":"hello","protocol":6,"worker":"sh","pid":7}"#,
+            &FromWorker::Hello { protocol: 6, worker: "sh".into(), pid: 7 },
         );
         check(r#"{"type":"heartbeat"}"#, &FromWorker::Heartbeat);
         check(
@@ -328,6 +332,17 @@ mod tests {
             r#"{"type":"failed","attempt":3,"kind":"transient","message":"m"}"#,
             &FromWorker::Failed { attempt: 3, kind: FailureKind::Transient, message: "m".into() },
         );
+    }
+
+    #[test]
+    fn a_device_is_named_where_it_is_not_the_cpu() {
+        let line = |device: Device| serde_json::to_string(&device).unwrap();
+        assert_eq!(line(Device::Cpu), r#""cpu""#);
+        assert_eq!(line(Device::Cuda(Precision::Float32)), r#"{"cuda":"float32"}"#);
+        assert_eq!(line(Device::Cuda(Precision::Tf32)), r#"{"cuda":"tf32"}"#);
+        for line in [r#""gpu""#, r#""cuda""#, r#"{"cuda":"bf16"}"#] {
+            assert!(serde_json::from_str::<Device>(line).is_err(), "{line}");
+        }
     }
 
     #[test]

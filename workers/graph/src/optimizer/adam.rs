@@ -88,6 +88,8 @@ impl Rule for Adam {
         let op = Op::composite("AdamStep")
             .with("weight_decay", Attr::Float(decay as f32))
             .with("beta2", Attr::Float(self.options.beta2 as f32))
+            // Of a single-precision β2 it would be off by a hundred thousandth.
+            .with("fresh2", Attr::Float((1.0 - self.options.beta2) as f32))
             .with("epsilon", Attr::Float(self.options.epsilon as f32));
         let mut inputs = vec![p, g, buffers[0], buffers[1], self.fresh, self.second.seen, self.step];
         inputs.extend(self.kept.filter(|_| decays));
@@ -103,13 +105,8 @@ pub(crate) fn step(graph: &mut Graph, op: &Op, inputs: &[Value]) -> Vec<Value> {
     let g = decayed(graph, p, g, f64::from(op.float("weight_decay", 0.0)));
     let p = inputs.get(7).map_or(p, |&kept| graph.mul(p, kept));
     let first = lerp(graph, m, g, fresh);
-    let beta2 = f64::from(op.float("beta2", 0.0));
-    let second = Second {
-        beta2: graph.scalar(beta2),
-        fresh: graph.scalar(1.0 - beta2),
-        seen,
-        epsilon: graph.scalar(f64::from(op.float("epsilon", 0.0))),
-    };
+    let mut scalar = |name| graph.scalar(f64::from(op.float(name, 0.0)));
+    let second = Second { beta2: scalar("beta2"), fresh: scalar("fresh2"), seen, epsilon: scalar("epsilon") };
     let (second, divisor) = second.update(graph, v, g);
     let direction = graph.div(first, divisor);
     let change = graph.mul(direction, step);

@@ -34,8 +34,8 @@ fn sgd(context: &KernelContext<'_>) -> ort::Result<BoxedKernel<'static>> {
 }
 
 fn adam(context: &KernelContext<'_>) -> ort::Result<BoxedKernel<'static>> {
-    let [weight_decay, beta2, epsilon] =
-        ["weight_decay", "beta2", "epsilon"].map(|name| context.get(name).unwrap_or(0.0));
+    let [weight_decay, beta2, fresh2, epsilon] =
+        ["weight_decay", "beta2", "fresh2", "epsilon"].map(|name| context.get(name).unwrap_or(0.0));
     Ok(Box::new(move |context: &ComputeContext| {
         let (p, g) = (context.input(0)?, context.input(1)?);
         let (m, v) = (context.input(2)?, context.input(3)?);
@@ -47,7 +47,7 @@ fn adam(context: &KernelContext<'_>) -> ort::Result<BoxedKernel<'static>> {
         let mut new_v = output(context, 2, shape)?;
         let out = [new_p.try_extract_tensor_mut()?.1, new_m.try_extract_tensor_mut()?.1];
         let [new_p, new_m] = out;
-        let adam = Adam { fresh, beta2, seen, step, kept, epsilon, weight_decay };
+        let adam = Adam { fresh, beta2, fresh2, seen, step, kept, epsilon, weight_decay };
         let given = [input(&p)?, input(&g)?, input(&m)?, input(&v)?];
         adam.run(&Threads(context), given, [new_p, new_m, new_v.try_extract_tensor_mut()?.1]);
         Ok(())

@@ -21,6 +21,10 @@ const MAX_FILE: u64 = 2 << 30;
 pub enum InstallError {
     #[error("`ORT_DYLIB_PATH` names `{path}`, which is not a file")]
     WrongEnvironment { path: PathBuf },
+    #[error(
+        "the CUDA build of ONNX Runtime is not there: `{library}` has no `libonnxruntime_providers_cuda.so` beside it"
+    )]
+    NoCuda { library: PathBuf },
     #[error("no folder for a cache: neither `XDG_CACHE_HOME` nor `HOME` is set")]
     NoCacheFolder,
     #[error("there is no ONNX Runtime wheel for {} on {}", std::env::consts::OS, std::env::consts::ARCH)]
@@ -43,6 +47,9 @@ impl InstallError {
             Self::WrongEnvironment { .. } => {
                 "let it name the file `libonnxruntime.so`, or unset it to have one downloaded".to_owned()
             }
+            Self::NoCuda { .. } => "`sweep runtime install --cuda` gets it, about 1.4 GB; or set `ORT_DYLIB_PATH` to the \
+                                    `libonnxruntime.so` of another"
+                .to_owned(),
             _ => "three ways to get ONNX Runtime: \
                   (1) with Python 3, pip and a network, run `sweep runtime install`; \
                   (2) copy the cache folder `sweep` from a machine that has it (`sweep runtime info` names it); \

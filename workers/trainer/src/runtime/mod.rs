@@ -13,6 +13,9 @@ use wheels::Distribution;
 
 pub use install::{InstallError, install};
 
+/// The file of the CUDA provider.
+const CUDA_PROVIDER: &str = "libonnxruntime_providers_cuda.so";
+
 /// Which build of the runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -56,6 +59,22 @@ pub fn ensure(say: &mut dyn FnMut(&str)) -> Result<PathBuf, InstallError> {
         Some(path) if path.is_file() => Ok(path),
         Some(path) => Err(InstallError::WrongEnvironment { path }),
         None => install(Kind::Cpu, say),
+    }
+}
+
+/// The library with the CUDA provider beside it; it is large, so nobody installs it unasked.
+///
+/// # Errors
+/// It is not there.
+pub fn cuda() -> Result<PathBuf, InstallError> {
+    let library = match from_environment() {
+        Some(path) if path.is_file() => path,
+        Some(path) => return Err(InstallError::WrongEnvironment { path }),
+        None => library(&cache_dir()?, &distribution(Kind::Cuda).ok_or(InstallError::NoWheel)?),
+    };
+    match library.with_file_name(CUDA_PROVIDER).is_file() {
+        true => Ok(library),
+        false => Err(InstallError::NoCuda { library }),
     }
 }
 

@@ -79,6 +79,12 @@ pub(super) fn cuda_for(os: &str, arch: &str) -> Option<Distribution> {
             "3498247680dfddce31bad102af7e3e26fc795342a3cac64722bb0fa95e7f60f0",
             &["/lib/libcudart.so"],
         ),
+        // The engines that cuDNN compiles as it goes need it.
+        wheel(
+            "nvidia-cuda-nvrtc==13.2.86",
+            "8111c5130e967b78222ea2124145f8efe9ce201b752b2579a2513100a53be1c5",
+            &["/lib/libnvrtc"],
+        ),
         wheel(
             "nvidia-curand==10.4.5.25",
             "22bb226a857e5888fe6b54ae465fc4371296bcff13a35f79e19691bcf454f529",
@@ -99,6 +105,6 @@ pub(super) fn cuda_for(os: &str, arch: &str) -> Option<Distribution> {
         folder: "onnxruntime-1.31.1-cuda13",
         library: "libonnxruntime.so",
         wheels: WHEELS,
-        megabytes: 1400,
+        megabytes: 1450,
     })
 }

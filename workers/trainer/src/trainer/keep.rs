@@ -83,21 +83,30 @@ impl<'a> Keeper<'a> {
     }
 
     /// Writes the state after `step` updates, unless it is on disk already; what there is to say about it.
-    pub(super) fn save(&mut self, step: u64, buffers: &Buffers, prepared: &Prepared) -> Option<Said> {
-        let keep = self.keep.filter(|_| step > self.newest.0)?;
+    ///
+    /// # Errors
+    /// The device does not give the state.
+    pub(super) fn save(
+        &mut self,
+        step: u64,
+        buffers: &mut Buffers,
+        prepared: &Prepared,
+    ) -> Result<Option<Said>, EngineError> {
+        let Some(keep) = self.keep.filter(|_| step > self.newest.0) else { return Ok(None) };
         let mut notes = Notes::from([("step".into(), step.to_string()), ("key".into(), keep.key.clone())]);
         if let Some(best) = &self.best {
             notes.insert("best_step".into(), best.step.to_string());
             notes.insert("best_value".into(), best.value.to_bits().to_string());
         }
-        let evaluation = buffers.evaluated(prepared).unwrap_or_default();
+        let held = buffers.held()?;
+        let evaluation = held.evaluated(prepared)?;
         let best = self.best.iter().flat_map(|best| evaluation.iter().zip(&best.weights));
         let best = best.map(|(part, values)| (format!("{BEST}{}", part.name), part.shape, values.as_slice()));
-        let state = buffers.state(&prepared.step).into_iter();
+        let state = held.state(&prepared.step).into_iter();
         let state = state.map(|part| (format!("{STATE}{}", part.name), part.shape, part.values));
         let named: Vec<_> = state.chain(best).collect();
         let parts: Vec<_> = named.iter().map(|(name, shape, values)| Part { name, shape, values }).collect();
-        match checkpoint::write(&path(keep, step), notes, &parts) {
+        Ok(match checkpoint::write(&path(keep, step), notes, &parts) {
             Ok(bytes) => {
                 self.newest = (step, Instant::now());
                 Some(Said::Checkpoint { step, bytes })
@@ -108,7 +117,7 @@ impl<'a> Keeper<'a> {
                 let first = !std::mem::replace(&mut self.refused, true);
                 first.then(|| Said::Note(format!("a checkpoint cannot be written: {error}")))
             }
-        }
+        })
     }
 
     /// Takes the weights if the evaluation that made these points is the best so far, the last one among equals.
@@ -116,7 +125,7 @@ impl<'a> Keeper<'a> {
         &mut self,
         step: u64,
         points: &[Point],
-        buffers: &Buffers,
+        buffers: &mut Buffers,
         prepared: &Prepared,
     ) -> Result<(), EngineError> {
         let wanted = self.keep.filter(|keep| keep.weights).and_then(|keep| keep.best.as_ref());
@@ -127,7 +136,8 @@ impl<'a> Keeper<'a> {
         };
         let sign = if wanted.maximize { 1.0 } else { -1.0 };
         if self.best.as_ref().is_none_or(|best| sign * point.value >= sign * best.value) {
-            let weights = buffers.evaluated(prepared)?.iter().map(|part| part.values.to_vec()).collect();
+            let weights =
+                buffers.held()?.evaluated(prepared)?.iter().map(|part| part.values.to_vec()).collect();
             self.best = Some(Best { step, value: point.value, weights });
         }
         Ok(())
@@ -137,11 +147,11 @@ impl<'a> Keeper<'a> {
     pub(super) fn finish(
         &self,
         steps: u64,
-        buffers: &Buffers,
+        buffers: &mut Buffers,
         prepared: &Prepared,
     ) -> Result<Vec<Said>, EngineError> {
         let Some(keep) = self.keep.filter(|keep| keep.weights) else { return Ok(Vec::new()) };
-        let last = buffers.evaluated(prepared)?;
+        let last = buffers.held()?.evaluated(prepared)?;
         let mut said = vec![weights(keep, Which::Last, steps, &last)];
         if let Some(best) = self.best.as_ref().filter(|best| best.step != steps) {
             let parts = last.iter().zip(&best.weights).map(|(part, values)| Part { values, ..*part });
@@ -188,25 +198,30 @@ fn load(keep: &Keep, step: u64, buffers: &mut Buffers, prepared: &Prepared) -> R
         }),
     };
     let tensors = opened.tensors.clone();
-    let mut states: Vec<Option<&mut [f32]>> = buffers.rooms().map(Some).collect();
-    let mut bests: Vec<Option<&mut Vec<f32>>> =
-        best.iter_mut().flat_map(|best| &mut best.weights).map(Some).collect();
-    opened.read(|index| {
-        let (name, shape) = &tensors[index];
-        let unknown = || format!("holds `{}`, which this model has not", name.escape_debug());
-        if let Some(name) = name.strip_prefix(STATE) {
-            let state = place(&prepared.step, name).and_then(|place| states[place].take());
-            return state.ok_or_else(unknown);
+    let filled = buffers.fill(|rooms| {
+        let mut states: Vec<Option<&mut [f32]>> = rooms.into_iter().map(Some).collect();
+        let mut bests: Vec<Option<&mut Vec<f32>>> =
+            best.iter_mut().flat_map(|best| &mut best.weights).map(Some).collect();
+        opened.read(|index| {
+            let (name, shape) = &tensors[index];
+            let unknown = || format!("holds `{}`, which this model has not", name.escape_debug());
+            if let Some(name) = name.strip_prefix(STATE) {
+                let state = place(&prepared.step, name).and_then(|place| states[place].take());
+                return state.ok_or_else(unknown);
+            }
+            let place =
+                name.strip_prefix(BEST).and_then(|name| inputs.iter().position(|input| *input == name));
+            let room = place.and_then(|place| bests.get_mut(place)?.take()).ok_or_else(unknown)?;
+            *room = vec![0.0; shape.iter().product()];
+            Ok(room)
+        })?;
+        match states.iter().all(Option::is_none) && bests.iter().all(Option::is_none) {
+            true => Ok(()),
+            false => Err("lacks tensors of this model".to_owned()),
         }
-        let place = name.strip_prefix(BEST).and_then(|name| inputs.iter().position(|input| *input == name));
-        let room = place.and_then(|place| bests.get_mut(place)?.take()).ok_or_else(unknown)?;
-        *room = vec![0.0; shape.iter().product()];
-        Ok(room)
-    })?;
-    match states.iter().all(Option::is_none) && bests.iter().all(Option::is_none) {
-        true => Ok(best),
-        false => Err("lacks tensors of this model".to_owned()),
-    }
+    });
+    filled.map_err(|error| error.to_string())??;
+    Ok(best)
 }
 
 fn place(step: &StepGraph, name: &str) -> Option<usize> {

@@ -70,7 +70,7 @@ impl Trainer {
         told(3, PARTS);
         let Self { job, prepared, buffers, .. } = &mut trainer;
         let starts = repeated(REPEATS, REPEATING, || {
-            buffers.reset(&prepared.step, job.model.init, 0);
+            buffers.reset(&prepared.step, job.model.init, 0).map_err(failed)?;
             Ok::<_, Fault>(Some(1))
         })?;
         let (checkpoints, weights) = time_writing(folder, buffers, prepared).map_err(failed)?;
@@ -150,7 +150,7 @@ fn time_writing(
     let mut step = 0;
     let checkpoints = repeated(REPEATS, REPEATING, || {
         step += 1;
-        let said = keeper.save(step, buffers, prepared);
+        let said = keeper.save(step, buffers, prepared)?;
         Ok::<_, EngineError>(matches!(said, Some(Said::Checkpoint { .. })).then_some(1))
     })?;
     let weights = repeated(REPEATS, REPEATING, || {
