@@ -233,6 +233,7 @@ fn facts() -> Facts {
         metrics: vec!["loss".into()],
         device: sweep_wire::Device::Cpu,
         measured: None,
+        division: None,
     }
 }
 

@@ -35,6 +35,19 @@ pub(super) struct Calibration {
     machine: String,
     pub(super) curvature: Option<Curvature>,
     pub(super) pace: Option<Paced>,
+    /// How the machine is best divided; under a key of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) division: Option<Divided>,
+}
+
+/// Workers and threads, and what was measured of all divisions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Divided {
+    pub(super) workers: u32,
+    pub(super) threads: u32,
+    /// Of each division its workers, their threads, and the steps per second of all together.
+    pub(super) measured: Vec<(u32, u32, f64)>,
 }
 
 /// How long the parts of a trial took, in all workers together.
@@ -140,7 +153,7 @@ mod tests {
         let steps = vec![Timing { count: 10, seconds: 1.0 }, Timing { count: 10, seconds: 3.0 }];
         let parts = Pace { steps, ..Pace::default() };
         let pace = Some(Paced { measured_at: 7, load: Some(0.5), parts });
-        Calibration { version: VERSION, machine: machine(), curvature: None, pace }
+        Calibration { version: VERSION, machine: machine(), curvature: None, pace, division: None }
     }
 
     #[test]

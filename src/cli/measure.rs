@@ -57,7 +57,7 @@ pub(super) async fn complete(
         keep(global, &key, &kept);
     }
     if paced && step_seconds.is_none() {
-        let measured = measure_pace(global, &job, (spec, text, file), slots).await?;
+        let measured = measure_pace(global, &job, (spec, text, file), slots, PACE).await?;
         let step = measured.step_seconds();
         if global.output_mode == OutputMode::Cli {
             say(&format!(
@@ -90,7 +90,7 @@ pub(super) async fn calibrated(
     if let Some(paced) = kept.pace.clone().filter(|_| !again) {
         return Ok(paced);
     }
-    let paced = measure_pace(global, job, (spec, text, file), slots).await?;
+    let paced = measure_pace(global, job, (spec, text, file), slots, PACE).await?;
     kept.pace = Some(paced.clone());
     keep(global, &key, &kept);
     Ok(paced)
@@ -107,7 +107,7 @@ fn known(home: &Path, key: &str) -> Result<Option<Measured>, Failure> {
 }
 
 /// A home that cannot be written costs the next command the time to measure it again, no more.
-fn keep(global: &Global, key: &str, calibration: &Calibration) {
+pub(super) fn keep(global: &Global, key: &str, calibration: &Calibration) {
     if let Err(error) = calibration::write(&global.home, key, calibration)
         && global.output_mode == OutputMode::Cli
     {
@@ -130,14 +130,27 @@ async fn measure_curvature(
     explained(answer, &log, text, file)
 }
 
+/// What is timed, and what is said meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timed {
+    pub(super) what: &'static str,
+    /// Whether all else of a trial is timed besides steps.
+    pub(super) whole: bool,
+}
+
+const PACE: Timed = Timed {
+    what: "measuring the time of a step and all else of a trial: some seconds, 90 at most unless steps are slow",
+    whole: true,
+};
+
 /// The parts of a trial in as many workers as will share the machine, all at it at once.
-async fn measure_pace(
+pub(super) async fn measure_pace(
     global: &Global,
     job: &Job,
     (spec, text, file): (&Spec, &str, &Path),
     slots: CpuSlots,
+    Timed { what, whole }: Timed,
 ) -> Result<Paced, Failure> {
-    let what = "measuring the time of a step and all else of a trial: some seconds, 90 at most unless steps are slow";
     let bar = bar(what, global);
     let load = Machine::load();
     let command = worker_for(job.device)?;
@@ -156,7 +169,7 @@ async fn measure_pace(
             let log = scratch_log(&format!("pace-{worker}"));
             let setup = Setup { log: log.clone(), environment, limits };
             let mut told = |done, of| bar.set_message(format!("{what}: {done} of {of}"));
-            let answer = executor::pace(&command, &setup, job, folder, &mut told).await;
+            let answer = executor::pace(&command, &setup, job, whole.then_some(folder), &mut told).await;
             (answer, log)
         });
     }

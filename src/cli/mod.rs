@@ -11,6 +11,7 @@ mod curves;
 mod daemon;
 mod data;
 mod devices;
+mod division;
 mod doctor;
 mod export_model;
 mod failure;

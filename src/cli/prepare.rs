@@ -9,6 +9,7 @@ use sweep_wire::{Device, Facts, Precision};
 use super::{
     Failure, Global, OutputMode,
     consult::{explained, scratch_log, worker_for},
+    division,
     failure::say,
     inputs, measure, price,
 };
@@ -37,17 +38,23 @@ pub(super) async fn order(global: &Global, path: &Path, again: bool) -> Result<O
     if spec.program().is_none() && device.is_cpu() {
         runtime::ensure(&mut |line| say(line)).map_err(super::runtime::failure)?;
     }
-    let (slots, share) = divide(&spec, cores(), (!device.is_cpu()).then(|| gpus.read().len()));
-    let mut facts = inspect(&spec, &text, path, (slots.threads, device)).await?;
+    let mut facts = inspect(&spec, &text, path, device).await?;
+    let on_gpus = (!device.is_cpu()).then(|| gpus.read().len());
     // What does not go together is said before there is anything to clean up, and before anything is measured.
     let price = price::of(&spec, &text, path, global.output_mode == OutputMode::Cli)?;
     let usd_per_hour = price.as_ref().map(|price| price.usd_per_hour);
-    let machine = Machine { threads: slots.threads, share, usd_per_hour };
+    let (slots, share) = divide(&spec, &facts, cores(), on_gpus);
+    let mut machine = Machine { threads: slots.threads, share, usd_per_hour };
     let wrong = |error: PlanError| SpecError::at(path, &text, error.at(), error.to_string(), error.hint());
     match plan::check(&spec, &text, &facts, machine) {
         Err(PlanError::NotMeasured { .. }) | Ok(()) => {}
         Err(error) => return Err(wrong(error).into()),
     }
+    if division::complete(&mut facts, global, (&spec, &text, path), (machine, again)).await? {
+        let (slots, share) = divide(&spec, &facts, cores(), on_gpus);
+        machine = Machine { threads: slots.threads, share, usd_per_hour };
+    }
+    let slots = divide(&spec, &facts, cores(), on_gpus).0;
     measure::complete(&mut facts, global, (&spec, &text, path), slots, again).await?;
     let odd = plan::warnings(&spec, &text, &facts, machine).map_err(wrong)?;
     if global.output_mode == OutputMode::Cli {
@@ -99,18 +106,13 @@ pub(super) fn read_spec(path: &Path) -> Result<String, Failure> {
 
 /// Has a worker look at model and data, or looks at a program's files; what is wrong is shown at its place in the
 /// spec.
-async fn inspect(
-    spec: &Spec,
-    text: &str,
-    file: &Path,
-    (threads, device): (u32, Device),
-) -> Result<Facts, Failure> {
+async fn inspect(spec: &Spec, text: &str, file: &Path, device: Device) -> Result<Facts, Failure> {
     let model = match &spec.work {
         Work::Model(model) => model,
         Work::Program(program) => return Ok(plan::program_facts(inputs::hash(program, text, file)?)),
     };
     let log = scratch_log("inspect");
-    let job = plan::base_job(model, threads, device);
+    let job = plan::base_job(model, 1, device);
     let answer = executor::inspect(&worker_for(device)?, &log, job).await;
     explained(answer, &log, text, file)
 }

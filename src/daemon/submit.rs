@@ -59,7 +59,7 @@ impl Scheduler {
         let Order { file, text, mut spec, facts, price } = order;
         let usd_per_hour = price.as_ref().map(|price| price.usd_per_hour);
         make_absolute(&mut spec.work)?;
-        let (slots, share) = divide(&spec, self.setup.cores, gpus);
+        let (slots, share) = divide(&spec, &facts, self.setup.cores, gpus);
         let nonce = self.store.finished(&spec.name, &text)?;
         let machine = Machine { threads: slots.threads, share, usd_per_hour };
         if !is_measured_alike(&spec, &facts, slots) {
@@ -117,13 +117,18 @@ fn is_measured_alike(spec: &Spec, facts: &Facts, slots: CpuSlots) -> bool {
     }
 }
 
-/// How a spec divides a machine of so many cores, and what of it a worker takes, from 0 to 1; its GPUs, so many, are what
-/// it divides where it trains on them.
+/// How a spec divides a machine of so many cores, and what of it a worker takes, from 0 to 1: as it says, else as was
+/// measured, if of a machine like this; its GPUs, so many, are what it divides where it trains on them.
 #[must_use]
-pub fn divide(spec: &Spec, cores: u32, gpus: Option<usize>) -> (CpuSlots, f64) {
+pub fn divide(spec: &Spec, facts: &Facts, cores: u32, gpus: Option<usize>) -> (CpuSlots, f64) {
     let Resources { workers, threads, .. } = spec.resources;
     let Some(gpus) = gpus else {
-        let slots = cpu_slots(cores, workers, threads);
+        let slots = match (&facts.division, workers, threads) {
+            (Some(best), None, None) if best.workers.saturating_mul(best.threads) <= cores => {
+                CpuSlots { workers: best.workers, threads: best.threads }
+            }
+            _ => cpu_slots(cores, workers, threads),
+        };
         return (slots, slots.share(cores));
     };
     let most = most_on(gpus, &spec.resources).max(1);
@@ -149,11 +154,11 @@ pub fn no_gpu(file: &Path, text: &str, driver: &Gpus) -> SpecError {
 /// # Errors
 /// It needs a GPU, and there is none.
 pub fn terms(order: &Order, cores: u32, (driver, gpus): (&Gpus, usize)) -> Result<Terms, SpecError> {
-    let Order { file, text, spec, price, .. } = order;
+    let Order { file, text, spec, facts, price } = order;
     if order.is_on_gpus() && gpus == 0 {
         return Err(no_gpu(file, text, driver));
     }
-    let slots = divide(spec, cores, None).0;
+    let slots = divide(spec, facts, cores, None).0;
     let resources = &spec.resources;
     let millis = |seconds: f64| (seconds * 1000.0).round() as Millis;
     let kind = if spec.program().is_some() { Kind::Program } else { Kind::Trainer };

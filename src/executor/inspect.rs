@@ -62,7 +62,8 @@ pub async fn curvature(
     .await
 }
 
-/// How long the parts of a trial take, from a worker that is started as `setup` says; it tries checkpoints in `folder`. `told` hears how many parts of how many are done.
+/// How long the parts of a trial take, from a worker that is started as `setup` says; it tries checkpoints in `folder`, and times
+/// steps alone without one. `told` hears how many parts of how many are done.
 ///
 /// # Errors
 /// See [`InspectError`].
@@ -70,7 +71,7 @@ pub async fn pace(
     command: &[OsString],
     setup: &Setup,
     job: Job,
-    folder: PathBuf,
+    folder: Option<PathBuf>,
     told: &mut (dyn FnMut(u32, u32) + Send),
 ) -> Result<Pace, InspectError> {
     let question = ToWorker::MeasurePace { job: Box::new(job), folder };

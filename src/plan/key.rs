@@ -119,6 +119,7 @@ fn options(job: &Job) -> impl Iterator<Item = (String, Value)> {
         ("accumulate", json!((job.accumulate > 1).then_some(job.accumulate))),
         ("clip_norm", json!(job.clip_norm)),
         ("ema", json!(job.ema)),
+        ("kernels", json!((!job.kernels.is_own()).then_some(job.kernels))),
         ("inputs", inputs(job)),
         ("label_noise", json!(job.data.label_noise)),
         ("drift", json!(job.data.drift)),

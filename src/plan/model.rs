@@ -23,7 +23,7 @@ pub fn base_job(work: &ModelWork, threads: u32, device: Device) -> Job {
         clip_norm: work.updates.clip_norm,
         ema: work.updates.ema,
         threads,
-        kernels: sweep_wire::Kernels::Own,
+        kernels: work.updates.kernels,
         device,
     }
 }

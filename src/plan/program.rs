@@ -24,6 +24,7 @@ pub fn program_facts(inputs: String) -> Facts {
         metrics: Vec::new(),
         device: sweep_wire::Device::Cpu,
         measured: None,
+        division: None,
     }
 }
 

@@ -32,6 +32,7 @@ fn facts() -> Facts {
         metrics: vec!["loss".into(), "accuracy".into()],
         device: Device::Cpu,
         measured: None,
+        division: None,
     }
 }
 
@@ -242,6 +243,7 @@ const DECISIVE: &[(&str, &str)] = &[
     ("4 epochs", "3 epochs"),
     ("4 epochs", "4 epochs, log_every: 1 step"),
     ("4 epochs", "4 epochs, evaluate: end"),
+    ("4 epochs", "4 epochs, kernels: standard"),
     ("4 epochs", "4 epochs, warmup: 5%"),
     ("[cosine]", "[linear]"),
     ("0.1}", "0.2}"),

@@ -1,8 +1,8 @@
 use std::path::Path;
 
 use sweep_wire::{
-    Adam, Arrays, Augment, CrossEntropy, Data, Images, Init, Inputs, Lion, Loss, Model, Normalize, Optimizer,
-    Precision, RmsProp, ScheduleFreeSgd, Sgd, Source, Validation,
+    Adam, Arrays, Augment, CrossEntropy, Data, Images, Init, Inputs, Kernels, Lion, Loss, Model, Normalize,
+    Optimizer, Precision, RmsProp, ScheduleFreeSgd, Sgd, Source, Validation,
 };
 
 use crate::schedule::{Decay, Drops, Schedule, Span, Tail, Warmup};
@@ -219,6 +219,7 @@ fn a_full_spec_is_read_whole() {
             log_every: Interval::Length(Length::Steps(1)),
             evaluate: Interval::End,
             precision: Precision::Float32,
+            kernels: Kernels::Own,
         },
         metric: Some(Metric::Accuracy),
     };

@@ -1,6 +1,6 @@
 //! `training:`.
 
-use sweep_wire::Precision;
+use sweep_wire::{Kernels, Precision};
 
 use crate::schedule::Warmup;
 
@@ -35,8 +35,15 @@ pub(super) static OF_MODEL: Keys = Keys::of(&[
         "How a GPU multiplies: in 32 bits, or rounded to TensorFloat-32",
     )
     .or("float32"),
+    key(
+        "kernels",
+        Choice(&words(KERNELS)),
+        "What a processor computes a step with: this program's own kernels where it has some, or ONNX Runtime's alone",
+    )
+    .or("own"),
 ]);
 
+const KERNELS: [(&str, Kernels); 2] = [("own", Kernels::Own), ("standard", Kernels::Standard)];
 const PRECISIONS: [(&str, Precision); 2] = [("float32", Precision::Float32), ("tf32", Precision::Tf32)];
 
 pub(super) static OF_PROGRAM: Keys = Keys::of(&[
@@ -84,6 +91,7 @@ pub(super) fn of_model(at: &Cursor<'_>) -> Result<(Training, Updates), Fault> {
             _ => interval(at),
         })?,
         precision: map.or("precision", Precision::default(), |at| at.choice(&PRECISIONS, &["bf16"]))?,
+        kernels: map.or("kernels", Kernels::default(), |at| at.choice(&KERNELS, &[]))?,
     };
     Ok((training, updates))
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
-use sweep_wire::{Data, Model, Optimizer, Precision};
+use sweep_wire::{Data, Kernels, Model, Optimizer, Precision};
 
 use super::{
     machine::{Limits, Resources, Retry},
@@ -117,6 +117,8 @@ pub struct Updates {
     pub evaluate: Interval,
     /// How a GPU multiplies; processors always in 32 bits.
     pub precision: Precision,
+    /// What a processor computes a step with.
+    pub kernels: Kernels,
 }
 
 /// Values to be tried, each combination of them; none of them twice.

@@ -1,7 +1,8 @@
 //! What became of a trial, for people who ask why.
 
+use rusqlite::OptionalExtension;
 use serde::Serialize;
-use sweep_wire::Measured;
+use sweep_wire::{Division, Measured};
 
 use super::{AttemptRow, Reader, StoreError, detail::STATUS};
 use crate::engine::{SweepId, TrialId};
@@ -90,5 +91,22 @@ impl Reader {
             known.step_seconds = known.step_seconds.or(next.step_seconds);
         }
         Ok(found)
+    }
+
+    /// How the machine was divided for the newest sweep whose job was measured under this key.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn division(&self, key: &str) -> Result<Option<Division>, StoreError> {
+        let text: Option<String> = self
+            .connection
+            .query_row(
+                "SELECT text ->> 'division' FROM facts WHERE text ->> '$.division.key' = ?1
+                 ORDER BY id DESC LIMIT 1",
+                [key],
+                |row| row.get(0),
+            )
+            .optional()?;
+        Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
     }
 }

@@ -4,6 +4,7 @@ mod answers;
 mod bad;
 mod cuda;
 mod data;
+mod division;
 mod export;
 mod init;
 mod life;

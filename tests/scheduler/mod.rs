@@ -53,6 +53,7 @@ resources: {{workers: 2, threads: 1}}
         metrics: vec!["loss".into()],
         device: Device::Cpu,
         measured: None,
+        division: None,
     };
     Order::new("/nowhere/test.yaml".into(), text, facts, None).unwrap()
 }

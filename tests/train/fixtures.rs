@@ -63,6 +63,29 @@ fn a_resnet_follows_pytorch_from_either_exporter() {
 }
 
 #[test]
+fn own_kernels_and_standard_operators_train_alike() {
+    for name in ["lenet", "resnet8"] {
+        let fixture = Fixture::read(name);
+        let own = fixture.job(None);
+        assert_eq!(own.kernels, Kernels::Own);
+        let standard = Job { kernels: Kernels::Standard, ..own.clone() };
+        let [own, standard] = [own, standard].map(|job| losses(&job, &fixture.rates));
+        assert_ne!(own, standard, "both are computed with the same kernels");
+        assert!(distance(&own, &standard) <= 3.0 * TOLERANCE, "{name}: {}", distance(&own, &standard));
+    }
+}
+
+#[test]
+fn threads_do_not_change_what_own_kernels_compute() {
+    let fixture = Fixture::read("resnet8");
+    let alone = fixture.job(None);
+    let shared = Job { threads: 2, ..alone.clone() };
+    let apart = distance(&losses(&alone, &fixture.rates), &losses(&shared, &fixture.rates));
+    // The last layer is a product of ONNX Runtime's.
+    assert!(apart <= 3.0 * TOLERANCE, "{apart}");
+}
+
+#[test]
 fn the_comparison_notices_what_is_slightly_wrong() {
     let fixture = Fixture::read("resnet8");
     let job = fixture.job(None);

@@ -15,7 +15,8 @@ use std::{
 use serde::Deserialize;
 use sweep_trainer::{Control, Engine, Outcome, Said, Table, Trainer, runtime};
 use sweep_wire::{
-    CrossEntropy, Data, Device, Images, Init, Job, Loss, Model, Normalize, Optimizer, Point, Run, Sgd, Source,
+    CrossEntropy, Data, Device, Images, Init, Job, Kernels, Loss, Model, Normalize, Optimizer, Point, Run,
+    Sgd, Source,
 };
 
 /// ONNX Runtime, fetched when this machine does not have it.
@@ -106,7 +107,7 @@ pub(crate) fn plain_job(onnx: PathBuf, train: Source) -> Job {
         clip_norm: None,
         ema: None,
         threads: 1,
-        kernels: sweep_wire::Kernels::Own,
+        kernels: Kernels::Own,
         device: Device::Cpu,
     }
 }

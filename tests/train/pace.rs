@@ -24,7 +24,7 @@ fn job() -> Job {
 
 fn pace(job: &Job, folder: &Path) -> Pace {
     let mut heard = Vec::new();
-    let pace = Trainer::pace(&engine(), job, folder, &mut |done, of| heard.push((done, of))).unwrap();
+    let pace = Trainer::pace(&engine(), job, Some(folder), &mut |done, of| heard.push((done, of))).unwrap();
     assert_eq!(heard, [(1, 4), (2, 4), (3, 4), (4, 4)], "it is said how far it is");
     pace
 }
@@ -54,6 +54,15 @@ fn each_part_of_a_trial_is_timed_several_times() {
     }
     let files: Vec<_> = fs::read_dir(folder.path().join("new")).unwrap().collect();
     assert_eq!(files.len(), checkpoints.len() + 1, "one for each checkpoint, and the last weights");
+}
+
+#[test]
+fn without_a_folder_steps_alone_are_timed() {
+    let mut heard = 0;
+    let pace = Trainer::pace(&engine(), &job(), None, &mut |done, of| heard = done * 100 / of).unwrap();
+    assert_eq!((pace.loads.len(), heard), (1, 100));
+    assert!((3..=10).contains(&pace.steps.len()), "{:?}", pace.steps);
+    assert_eq!(pace, Pace { loads: pace.loads.clone(), steps: pace.steps.clone(), ..Pace::default() });
 }
 
 #[test]

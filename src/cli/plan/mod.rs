@@ -66,7 +66,7 @@ async fn quoted(global: &Global, args: &Args) -> Result<Quoted, Failure> {
     let share = share(&terms, count);
     let reader = reader(global)?;
     let on_gpus = order.is_on_gpus().then_some(count);
-    let (slots, part) = daemon::divide(&order.spec, device::cores(), on_gpus);
+    let (slots, part) = daemon::divide(&order.spec, &order.facts, device::cores(), on_gpus);
     let plan = planned(&order, (slots.threads, part), reader.as_ref())?;
     let known = plan.trials.iter().map(|trial| match &reader {
         Some(reader) => reader.known(&trial.key),

@@ -111,7 +111,7 @@ fn specs() -> Vec<Value> {
     let optimizers = ["sgd", "adam", "adamw", "rmsprop", "lion", "schedule_free_sgd", "schedule_free_adamw"];
     let optimizers = optimizers.map(|name| {
         format!(
-            "training: {{batch_size: 8, full_budget: 4 epochs, precision: tf32, optimizer: {{{name}: {{}}}}}}"
+            "training: {{batch_size: 8, full_budget: 4 epochs, precision: tf32, kernels: standard, optimizer: {{{name}: {{}}}}}}"
         )
     });
     // JSON has keys in the order of their characters.

@@ -178,6 +178,7 @@ impl Prepared {
             metrics: self.evaluation.metrics.iter().map(|metric| metric.name.to_owned()).collect(),
             device,
             measured: None,
+            division: None,
         }
     }
 }

@@ -154,10 +154,11 @@ impl Worker {
                     self.sender.send(&answer)?;
                 }
                 ToWorker::MeasurePace { job, folder } => {
-                    let answer = match Trainer::pace(&self.engine, &job, &folder, &mut self.measuring()) {
-                        Ok(pace) => FromWorker::Pace(Box::new(pace)),
-                        Err(fault) => FromWorker::Rejected(fault.into()),
-                    };
+                    let answer =
+                        match Trainer::pace(&self.engine, &job, folder.as_deref(), &mut self.measuring()) {
+                            Ok(pace) => FromWorker::Pace(Box::new(pace)),
+                            Err(fault) => FromWorker::Rejected(fault.into()),
+                        };
                     self.sender.send(&answer)?;
                 }
                 ToWorker::Assign { attempt, job, expected, run } => {

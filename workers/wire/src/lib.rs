@@ -43,8 +43,8 @@ pub enum ToWorker {
     /// or `rejected`.
     MeasureCurvature { job: Box<Job> },
     /// Measure how long the parts of a trial take; answered by any number of `measuring`, and `pace` or `rejected`.
-    /// Checkpoints are tried in `folder`, which whoever asks deletes afterwards.
-    MeasurePace { job: Box<Job>, folder: PathBuf },
+    /// Checkpoints are tried in `folder`, which whoever asks deletes afterwards; without one only steps are timed.
+    MeasurePace { job: Box<Job>, folder: Option<PathBuf> },
     /// Train one trial; answered by `started`, any number of `progress`, and one of `done`, `diverged`, `failed`.
     /// `expected` is what the job was when it was inspected.
     Assign { attempt: Attempt, job: Box<Job>, expected: Contents, run: Box<Run> },
@@ -187,6 +187,19 @@ pub struct Facts {
     /// What had to be measured for the plan; nothing for most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<Measured>,
+    /// How the machine is divided, where that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub division: Option<Division>,
+}
+
+/// The workers and the threads of each that trained a job most quickly, all of them together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Division {
+    /// Hash of everything that decides what is measured, in hexadecimal.
+    pub key: String,
+    pub workers: u32,
+    pub threads: u32,
 }
 
 /// What was measured of a job on this machine once, so that plans made from it stay the same.
