@@ -92,9 +92,11 @@ fn compare(names: &[&str]) {
     for name in &names {
         let mut ours: Option<Value> = None;
         let mut peer: Option<Value> = None;
+        // Tokens have no channels.
+        let peers = PEERS.into_iter().filter(|[_, layout]| *name != "gpt" || *layout == "nchw");
         for _ in 0..ROUNDS {
             keep_best(&mut ours, child(name, "2", "own"));
-            for arguments in PEERS {
+            for arguments in peers.clone() {
                 keep_best(&mut peer, python(name, arguments));
             }
         }

@@ -21,7 +21,7 @@ def main(name, threads=2, layout="nchw", seconds=4.0):
     torch.manual_seed(0)
     make, _, optimizer, _ = models.MODELS[name]
     model, (inputs, target) = make().train(), models.batch(name)
-    if layout == "channels_last":
+    if layout == "channels_last" and inputs.dim() == 4:
         model, inputs = model.to(memory_format=torch.channels_last), inputs.to(memory_format=torch.channels_last)
     update = optimizer(model)
     times, end = [], time.perf_counter() + float(seconds)

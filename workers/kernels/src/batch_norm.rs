@@ -241,8 +241,14 @@ fn gated<S: Simd>(simd: S, gate: Option<[S::f32s; 2]>, dy: S::f32s, x: S::f32s) 
 #[inline(always)]
 fn gated_one(gate: Option<Line>, dy: f32, x: f32) -> f32 {
     match gate {
-        Some(line) if x.mul_add(line.slope, line.offset) <= 0.0 => 0.0,
-        _ => dy,
+        None => dy,
+        Some(line) => {
+            if x.mul_add(line.slope, line.offset) > 0.0 {
+                dy
+            } else {
+                0.0
+            }
+        }
     }
 }
 

@@ -56,7 +56,7 @@ impl Function for GeluSlope {
     }
 }
 
-/// `dx = dy` where `y > 0`, else 0 (ONNX Relu-14, by its output).
+/// `dx = dy` where `y > 0`, else 0, whatever dy is there (ONNX Relu-14, by its output).
 pub fn relu_grad(pool: &dyn Pool, dy: &[f32], y: &[f32], dx: &mut [f32]) {
     map::<ReluSlope>(pool, [dy, y, y], dx);
 }

@@ -12,6 +12,13 @@ mod shape;
 mod softmax;
 mod update;
 
+/// Whether this processor has vectors that these kernels are written for: on x86 from AVX2 on. Without them they are slow, and
+/// some lose a NaN.
+#[must_use]
+pub fn are_supported() -> bool {
+    !matches!(pulp::Arch::new(), pulp::Arch::Scalar)
+}
+
 pub use batch_norm::{Layout, Options, batch_norm, batch_norm_grad};
 pub use conv::{Conv, Forward, InputGrad, WeightGrad};
 pub use elementwise::{add_relu_grad, gelu, gelu_grad, max_pool_grad, relu_grad};

@@ -24,8 +24,9 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     }
     let sum = simd.mul_add_f32s(sum, simd.mul_f32s(r, r), simd.add_f32s(r, simd.splat_f32s(1.0)));
     let bits = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
-    let power = simd.transmute_f32s_u32s(simd.add_u32s(bits, simd.transmute_u32s_f32s(sum)));
-    simd.select_f32s(tiny, simd.splat_f32s(0.0), power)
+    // The exponent of 2ⁿ, as a product and not by adding to the sum's bits, which might be those of a NaN.
+    let power = simd.transmute_f32s_u32s(simd.add_u32s(bits, simd.splat_u32s(127 << 23)));
+    simd.select_f32s(tiny, simd.splat_f32s(0.0), simd.mul_f32s(sum, power))
 }
 
 /// `Φ(x)`, the normal distribution, and `exp(−x²/2)`; by formula 7.1.26 of Abramowitz and Stegun, whose absolute error is

@@ -42,23 +42,30 @@ impl<'a> Parts<'a> {
 
 thread_local! {
     static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static SHARED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Gives `work` two slices of at least these lengths that hold anything, aligned for vectors of up to 64 bytes.
+/// Gives `work` a list that holds anything, for what all tasks of one call have in common: one for all operators of a
+/// session, since they run one after another.
+pub(crate) fn with_shared<R>(work: impl FnOnce(&mut Vec<f32>) -> R) -> R {
+    SHARED.with_borrow_mut(work)
+}
+
+/// Gives `work` two slices of these lengths that hold anything, aligned for vectors of up to 64 bytes.
 pub(crate) fn with_scratch<R>(
     first: usize,
     second: usize,
     work: impl FnOnce(&mut [f32], &mut [f32]) -> R,
 ) -> R {
     const LINE: usize = 16;
-    let first = first.next_multiple_of(LINE);
+    let whole = first.next_multiple_of(LINE);
     SCRATCH.with_borrow_mut(|scratch| {
-        let wanted = first + second + LINE;
+        let wanted = whole + second + LINE;
         if scratch.len() < wanted {
             scratch.resize(wanted, 0.0);
         }
         let shift = scratch.as_ptr().align_offset(64).min(LINE);
-        let (first, second) = scratch[shift..].split_at_mut(first);
-        work(first, second)
+        let (ahead, behind) = scratch[shift..].split_at_mut(whole);
+        work(&mut ahead[..first], &mut behind[..second])
     })
 }

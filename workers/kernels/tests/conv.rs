@@ -88,8 +88,7 @@ fn check(conv: Conv, batch: usize) {
     for pool in [&Alone as &dyn Pool, &Two] {
         // What is not written shows.
         let mut results = [y.len(), x.len(), w.len()].map(|length| vec![f32::NAN; length]);
-        let (mut forward, mut input, mut weight) =
-            (Forward::new(conv), InputGrad::new(conv), WeightGrad::new(conv));
+        let (forward, input, weight) = (Forward::new(conv), InputGrad::new(conv), WeightGrad::new(conv));
         for _ in 0..2 {
             forward.run(pool, &x, &w, Some(&bias), &mut results[0]);
             input.run(pool, &w, &dy, &mut results[1]);
@@ -171,4 +170,53 @@ fn images_that_no_cache_holds_are_done_in_bands() {
 #[test]
 fn weights_that_need_many_partial_sums() {
     check(same([300, 200], 4, 3, 1), 2);
+}
+
+#[test]
+fn taps_that_reach_far() {
+    let one = |inner, outer, input, kernel, dilation: usize, before: usize, after: usize| {
+        let extent = |axis: usize, input: [usize; 2], kernel: [usize; 2], pads: [usize; 2]| {
+            input[axis] + pads[axis] - (kernel[axis] - 1) * dilation
+        };
+        let pads = if input == [22, 1000] || input == [1, 1000] { [0, 0] } else { [before + after; 2] };
+        let output = [0, 1].map(|axis| extent(axis, input, kernel, pads));
+        let before = if pads == [0, 0] { [0, 0] } else { [before; 2] };
+        Conv {
+            group: 1,
+            inner,
+            outer,
+            input,
+            output,
+            kernel,
+            stride: [1; 2],
+            dilation: [dilation; 2],
+            before,
+        }
+    };
+    check(one(1, 2, [1, 1000], [1, 40], 1, 0, 0), 2);
+    check(one(1, 8, [22, 1000], [1, 64], 1, 0, 0), 1);
+    for (size, dilation) in [(33, 36), (65, 36), (33, 24)] {
+        check(Conv { group: 3, ..one(1, 1, [size; 2], [3, 3], dilation, dilation, dilation) }, 2);
+    }
+    check(one(3, 4, [60, 60], [3, 3], 18, 0, 0), 2);
+}
+
+#[test]
+fn what_another_convolution_left_has_no_part_in_a_sum() {
+    let conv = Conv { inner: 1, outer: 8, ..same([1, 8], 28, 3, 1) };
+    let (x, dy) = (numbers(784, 1), numbers(8 * 784, 2));
+    let (mut clean, mut spoiled) = (vec![0.0; 72], vec![0.0; 72]);
+    WeightGrad::new(conv).run(&Alone, &x, &dy, &mut clean);
+    let large = same([4, 8], 60, 3, 1);
+    let nan = vec![f32::NAN; 8 * 3600];
+    WeightGrad::new(large).run(&Alone, &nan[..4 * 3600], &nan, &mut vec![0.0; large.weights()]);
+    Forward::new(large).run(
+        &Alone,
+        &nan[..4 * 3600],
+        &numbers(large.weights(), 3),
+        None,
+        &mut vec![0.0; 8 * 3600],
+    );
+    WeightGrad::new(conv).run(&Alone, &x, &dy, &mut spoiled);
+    assert_eq!(clean, spoiled);
 }

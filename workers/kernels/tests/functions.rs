@@ -78,6 +78,15 @@ fn what_a_mask_hides_is_exactly_nothing() {
 }
 
 #[test]
+fn no_bits_of_a_nan_make_a_number() {
+    for bits in [0x7fc0_0000, 0x7fff_ffff, 0xffff_ffff, 0xff80_0001_u32] {
+        let mut y = vec![0.0; 20];
+        softmax(&Alone, 20, &[f32::from_bits(bits); 20], &mut y);
+        assert!(y.iter().all(|y| y.is_nan()), "{bits:x}: {y:?}");
+    }
+}
+
+#[test]
 fn cross_entropy_and_its_slope() {
     for width in [2, 10, 33] {
         let x = line(2 * width, -9.0, 14.0);

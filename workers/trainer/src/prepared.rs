@@ -58,8 +58,8 @@ pub(crate) fn prepare(engine: &Engine, job: &Job, passes: u32) -> Result<Prepare
         ema: job.ema,
         soft_targets: mixup(job).is_some(),
         lowering: match (job.device, job.kernels) {
-            (Device::Cpu, Kernels::Own) => Lowering::Kernels,
-            (Device::Cpu, Kernels::Standard) => Lowering::Cpu,
+            (Device::Cpu, Kernels::Own) if sweep_kernels::are_supported() => Lowering::Kernels,
+            (Device::Cpu, _) => Lowering::Cpu,
             (Device::Cuda(_), _) => Lowering::Portable,
         },
     };

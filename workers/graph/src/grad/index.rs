@@ -24,7 +24,10 @@ pub(crate) fn gather(graph: &mut Graph, site: &Site) -> Result<Grads, GraphError
     let count: usize = graph.shape(site.x(1)).iter().product();
     let (lead, rest) = (shape[..axis].iter().product(), shape[axis + 1..].iter().product());
     let updates = graph.reshape(site.dy()?, &[lead, count, rest]);
-    let index = graph.reshape(site.x(1), &[count]);
+    let mut index = graph.reshape(site.x(1), &[count]);
+    if graph.fact(index).dtype != DType::I64 {
+        index = graph.cast(index, DType::I64);
+    }
     let dx = graph.op(Op::composite("GatherGrad"), &[updates, index], &[lead, shape[axis], rest]);
     Ok(vec![Some(graph.reshape(dx, &shape))])
 }

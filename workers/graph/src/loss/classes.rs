@@ -96,8 +96,11 @@ pub(crate) fn cross_entropy(graph: &mut Graph, x: Value, classes: Value) -> Vec<
     let shape = graph.shape(x).to_vec();
     let log = graph.op(Op::new("LogSoftmax").with("axis", Attr::Int(1)), &[x], &shape);
     let hot = hot(graph, classes, 1, &shape);
-    let picked = graph.mul(log, hot);
-    let likelihood = graph.sum(picked, &[1]);
+    // Picked, since a product with 0 makes NaN of a class that is hidden by −∞.
+    let index = graph.reshape(classes, &[shape[0], 1]);
+    let picked = Op::new("GatherElements").with("axis", Attr::Int(1));
+    let picked = graph.op(picked, &[log, index], &[shape[0], 1]);
+    let likelihood = graph.reshape(picked, &shape[..1]);
     let probability = graph.unary("Exp", log);
     vec![graph.unary("Neg", likelihood), graph.sub(probability, hot)]
 }

@@ -1,7 +1,8 @@
 //! Neighbours that one kernel computes in one pass over the activations: batch normalisation with the ReLU behind it, also
 //! with a sum between them, and their gradients.
 
-use crate::graph::{Fact, Graph, Kind, Node, Op, Value};
+use crate::graph::{COMPOSITE, Fact, Graph, Kind, Node, Op, Value};
+use crate::tensor::DType;
 use std::collections::HashMap;
 
 /// A copy of `graph` with such neighbours as one composite, and where `wanted` went.
@@ -47,8 +48,10 @@ fn renamed(node: &Node<Fact>, kind: &str) -> Op {
     Op { kind: kind.to_owned(), ..op }
 }
 
+/// Whether it is such a composite that there is a kernel for.
 fn is(node: &Node<Fact>, kind: &str) -> bool {
-    node.op().is_some_and(|op| op.domain == crate::graph::COMPOSITE && op.kind == kind)
+    let whole = node.outputs[0].dtype == DType::F32 && !node.outputs[0].shape.contains(&0);
+    whole && node.op().is_some_and(|op| op.domain == COMPOSITE && op.kind == kind)
 }
 
 /// Who reads each value.

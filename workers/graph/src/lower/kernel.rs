@@ -69,7 +69,7 @@ fn standard(graph: &Graph, node: &Node<Fact>, own: Op) -> Option<Op> {
             let first = axes.iter().enumerate().all(|(place, &axis)| axis == place as i64);
             let some = !axes.is_empty() && axes.len() < shape(0).len();
             // Where it is no sum over rows, or one over a few long ones, the runtime's is as good.
-            let many = shape(0)[..axes.len()].iter().product::<usize>() >= 16;
+            let many = shape(0).iter().take(axes.len()).product::<usize>() >= 16;
             (first && some && many).then(|| named(own, "SumRows").ints("extents", extents))
         }
         _ => None,

@@ -7,12 +7,12 @@ use pulp::Arch;
 use super::{
     Conv, band,
     geometry::Planes,
-    lanes::{Grid, PackLanes, Packed, Spread},
+    lanes::{Grid, PackLanes, Spread},
     micro::{Gather, Pack, VECTOR},
     rows::Rows,
     wants_lanes,
 };
-use crate::pool::{Parts, Pool, with_scratch};
+use crate::pool::{Parts, Pool, with_scratch, with_shared};
 
 /// A convolution and what it keeps from call to call.
 #[derive(Debug)]
@@ -24,7 +24,6 @@ pub struct Forward {
     band: usize,
     planes: Planes,
     offsets: Vec<usize>,
-    packed: Vec<f32>,
 }
 
 impl Forward {
@@ -34,10 +33,11 @@ impl Forward {
         let read = if lanes { conv.dense() } else { conv };
         let whole = Planes::new(&read, read.output[0], 1);
         let row = conv.inner * whole.phases() * whole.width * if lanes { conv.stride[0] } else { 1 };
-        let band = band(conv.output[0], row, whole.axes[0].reach);
+        let out = if lanes { 0 } else { conv.outer * whole.width };
+        let band = band(conv.output[0], row.max(out), whole.axes[0].reach);
         let rows = if lanes { (band - 1) * conv.stride[0] + 1 } else { band };
         let planes = Planes::new(&read, rows, 1);
-        Self { conv, lanes, band, planes, offsets: planes.offsets(&read), packed: Vec::new() }
+        Self { conv, lanes, band, planes, offsets: planes.offsets(&read) }
     }
 
     #[must_use]
@@ -46,9 +46,21 @@ impl Forward {
     }
 
     /// `x [N, group·inner, H, W]`, `w [group·outer, inner, kernel]`, a bias per output channel → `y [N, group·outer, H', W']`.
-    pub fn run(&mut self, pool: &dyn Pool, x: &[f32], w: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
-        self.pack(w);
-        let this = &*self;
+    pub fn run(&self, pool: &dyn Pool, x: &[f32], w: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
+        with_shared(|packed| {
+            self.pack(w, packed);
+            self.run_packed(pool, x, (packed, bias), y);
+        });
+    }
+
+    fn run_packed(
+        &self,
+        pool: &dyn Pool,
+        x: &[f32],
+        (packed, bias): (&[f32], Option<&[f32]>),
+        y: &mut [f32],
+    ) {
+        let this = self;
         let conv = &this.conv;
         let [image_in, _] = conv.image();
         let bands = conv.output[0].div_ceil(this.band);
@@ -57,13 +69,13 @@ impl Forward {
         let parts = Parts::new(y, conv.outer * area);
         let stride = if this.lanes { 0 } else { (this.band * this.planes.width).next_multiple_of(VECTOR) };
         let room = this.planes.room(conv.inner, VECTOR);
-        let size = this.packed.len() / conv.group;
+        let size = packed.len() / conv.group;
         pool.each(x.len() / image_in * conv.group, &|task| {
             let (image, group) = (task / conv.group, task % conv.group);
             let share = image_in / conv.group;
             let channels = &x[image * image_in + group * share..][..share];
             let bias = bias.map(|bias| &bias[group * conv.outer..][..conv.outer]);
-            let weights = &this.packed[group * size..][..size];
+            let weights = &packed[group * size..][..size];
             let mut y = parts.take(task);
             with_scratch(room, conv.outer * stride, |source, out| {
                 for number in 0..bands {
@@ -78,23 +90,18 @@ impl Forward {
         });
     }
 
-    fn pack(&mut self, w: &[f32]) {
+    fn pack(&self, w: &[f32], packed: &mut Vec<f32>) {
         let (conv, terms) = (self.conv, self.offsets.len());
-        self.packed.clear();
+        packed.clear();
         for group in 0..conv.group {
             let weight = |row: usize, term: usize| w[(group * conv.outer + row) * terms + term];
-            let (weight, packed) = (&weight as &dyn Fn(usize, usize) -> f32, &mut self.packed);
+            let (weight, packed) = (&weight as &dyn Fn(usize, usize) -> f32, &mut *packed);
             if self.lanes {
                 Arch::new().dispatch(PackLanes { channels: conv.outer, terms, weight, packed });
             } else {
                 Arch::new().dispatch(Pack { rows: conv.outer, terms, weight, packed });
             }
         }
-        debug_assert!(
-            !self.lanes
-                || self.packed.len()
-                    == conv.group * Arch::new().dispatch(Packed { channels: conv.outer, terms })
-        );
     }
 
     fn along_channels(

@@ -13,7 +13,7 @@ use super::{
     rows::Rows,
     wants_lanes,
 };
-use crate::pool::{Parts, Pool, with_scratch};
+use crate::pool::{Parts, Pool, with_scratch, with_shared};
 
 /// The gradient of a convolution's input, and what it keeps from call to call.
 #[derive(Debug)]
@@ -49,7 +49,6 @@ struct Phase {
     /// Of the taps that read it: their numbers, and how far from an element of it they find theirs.
     taps: Vec<(usize, usize)>,
     offsets: Vec<usize>,
-    packed: Vec<f32>,
 }
 
 impl Axis {
@@ -91,13 +90,12 @@ impl InputGrad {
         let width = (conv.output[1] + before.max(behind)).max(longest);
         let rows = axes[0].places.iter().map(|place| place.1).max().unwrap_or(1).max(1);
         let reach = (0..conv.kernel[0]).map(|tap| axes[0].tap(tap, conv.dilation[0]).1).max().unwrap_or(0);
-        let band = band(rows, conv.outer * width, reach);
+        let band = band(rows, conv.outer.max(conv.inner) * width, reach);
         let plane = ((band + reach) * width + before + behind).next_multiple_of(16);
         let mut phases = Vec::new();
         for row in 0..conv.stride[0] {
             for column in 0..conv.stride[1] {
-                let mut phase =
-                    Phase { remainders: [row, column], taps: vec![], offsets: vec![], packed: vec![] };
+                let mut phase = Phase { remainders: [row, column], taps: vec![], offsets: vec![] };
                 for tap in 0..conv.taps() {
                     let (r, down) = axes[0].tap(tap / conv.kernel[1], conv.dilation[0]);
                     let (c, right) = axes[1].tap(tap % conv.kernel[1], conv.dilation[1]);
@@ -121,9 +119,16 @@ impl InputGrad {
     }
 
     /// `w [group·outer, inner, kernel]`, `dy [N, group·outer, H', W']` → `dx [N, group·inner, H, W]`.
-    pub fn run(&mut self, pool: &dyn Pool, w: &[f32], dy: &[f32], dx: &mut [f32]) {
-        self.pack(w);
-        let this = &*self;
+    pub fn run(&self, pool: &dyn Pool, w: &[f32], dy: &[f32], dx: &mut [f32]) {
+        with_shared(|packed| {
+            let phases = self.pack(w, packed);
+            self.run_packed(pool, (packed, &phases), dy, dx);
+        });
+    }
+
+    /// `phases` are where the weights of each end.
+    fn run_packed(&self, pool: &dyn Pool, (packed, phases): (&[f32], &[usize]), dy: &[f32], dx: &mut [f32]) {
+        let this = self;
         let conv = &this.conv;
         let [image_in, image_out] = conv.image();
         let area = conv.input[0] * conv.input[1];
@@ -142,8 +147,12 @@ impl InputGrad {
                 for number in 0..bands {
                     let rows = number * this.band..(number + 1) * this.band;
                     this.fill(source, rows.start, channels);
-                    for phase in &this.phases {
-                        this.phase(phase, group, (source, out, stride), rows.clone(), &mut dx);
+                    let mut start = 0;
+                    for (phase, end) in this.phases.iter().zip(phases) {
+                        let size = (end - start) / conv.group;
+                        let weights = &packed[start + group * size..][..size];
+                        this.phase(phase, weights, (source, out, stride), rows.clone(), &mut dx);
+                        start = *end;
                     }
                 }
             });
@@ -155,24 +164,27 @@ impl InputGrad {
         self.axes[0].places.iter().map(|place| place.1).max().unwrap_or(0)
     }
 
-    fn pack(&mut self, w: &[f32]) {
+    fn pack(&self, w: &[f32], packed: &mut Vec<f32>) -> Vec<usize> {
         let conv = self.conv;
-        for phase in &mut self.phases {
-            phase.packed.clear();
+        packed.clear();
+        let mut ends = Vec::with_capacity(self.phases.len());
+        for phase in &self.phases {
             let (taps, terms) = (&phase.taps, phase.offsets.len());
             for group in 0..conv.group {
                 let weight = |row: usize, term: usize| {
                     let (outer, tap) = (term / taps.len(), taps[term % taps.len()].0);
                     w[((group * conv.outer + outer) * conv.inner + row) * conv.taps() + tap]
                 };
-                let (weight, packed) = (&weight as &dyn Fn(usize, usize) -> f32, &mut phase.packed);
+                let (weight, packed) = (&weight as &dyn Fn(usize, usize) -> f32, &mut *packed);
                 if self.lanes {
                     Arch::new().dispatch(PackLanes { channels: conv.inner, terms, weight, packed });
                 } else {
                     Arch::new().dispatch(Pack { rows: conv.inner, terms, weight, packed });
                 }
             }
+            ends.push(packed.len());
         }
+        ends
     }
 
     /// Copies the rows of the output's gradient that rows of a phase from `first` on need, with zeros round them.
@@ -200,7 +212,7 @@ impl InputGrad {
     fn phase(
         &self,
         phase: &Phase,
-        group: usize,
+        weights: &[f32],
         (source, out, stride): (&[f32], &mut [f32], usize),
         rows: Range<usize>,
         dx: &mut [f32],
@@ -223,8 +235,7 @@ impl InputGrad {
                 from: [self.width, 1],
                 to: [across.stride * full_width, along.stride],
             };
-            let size = phase.packed.len() / self.conv.group;
-            let (weights, offsets) = (&phase.packed[group * size..][..size], phase.offsets.as_slice());
+            let offsets = phase.offsets.as_slice();
             let out = &mut dx[first_row * full_width + first_column..];
             let stride = full_height * full_width;
             Arch::new().dispatch(Spread {
@@ -243,8 +254,7 @@ impl InputGrad {
             out[..inner * stride].fill(0.0);
         } else {
             let length = (rows.len() - 1) * self.width + width;
-            let size = inner * phase.offsets.len();
-            let (weights, offsets) = (&phase.packed[group * size..][..size], phase.offsets.as_slice());
+            let offsets = phase.offsets.as_slice();
             Arch::new().dispatch(Gather { source, offsets, weights, rows: inner, out, stride, length });
         }
         for channel in 0..inner {

@@ -36,20 +36,6 @@ impl WithSimd for PackLanes<'_> {
     }
 }
 
-/// Elements of the packed weights of so many channels.
-pub(super) struct Packed {
-    pub(super) channels: usize,
-    pub(super) terms: usize,
-}
-
-impl WithSimd for Packed {
-    type Output = usize;
-
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        self.channels.next_multiple_of(S::F32_LANES) * self.terms
-    }
-}
-
 /// A grid of positions: where its rows and columns are in what is read and in what is written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grid {

@@ -4,7 +4,7 @@
 use pulp::Arch;
 
 use super::{Conv, geometry::Planes, micro::Products, outer, rows::Rows};
-use crate::pool::{Parts, Pool, with_scratch};
+use crate::pool::{Parts, Pool, with_scratch, with_shared};
 
 /// Elements of a plane, at which the rows that one block reads fit the first-level cache.
 const PLANE: usize = 1536;
@@ -24,7 +24,6 @@ pub struct WeightGrad {
     /// Images of one piece, or rows of one image.
     images: usize,
     rows: usize,
-    partial: Vec<f32>,
 }
 
 impl WeightGrad {
@@ -40,7 +39,7 @@ impl WeightGrad {
             let some = fitting.clamp(conv.output[0].min(4), conv.output[0]);
             (images, if images > 1 { conv.output[0] } else { some })
         };
-        Self { conv, lanes, images, rows, partial: Vec::new() }
+        Self { conv, lanes, images, rows }
     }
 
     #[must_use]
@@ -49,16 +48,21 @@ impl WeightGrad {
     }
 
     /// `x [N, group·inner, H, W]`, `dy [N, group·outer, H', W']` → `dw [group·outer, inner, kernel]`.
-    pub fn run(&mut self, pool: &dyn Pool, x: &[f32], dy: &[f32], dw: &mut [f32]) {
-        let Self { conv, lanes, images, rows, partial } = self;
-        let conv = &*conv;
+    pub fn run(&self, pool: &dyn Pool, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+        with_shared(|partial| self.sum(pool, (x, dy), partial, dw));
+    }
+
+    fn sum(&self, pool: &dyn Pool, (x, dy): (&[f32], &[f32]), partial: &mut Vec<f32>, dw: &mut [f32]) {
+        let Self { conv, lanes, images, rows } = self;
         let [image_in, image_out] = conv.image();
         let count = x.len() / image_in;
         let pieces = count.div_ceil(*images);
         let parts = (PARTIAL / conv.weights()).clamp(1, PARTS).min(pieces.max(1));
         let size = conv.weights() / conv.group;
-        partial.clear();
-        partial.resize(parts * conv.weights(), 0.0);
+        if partial.len() < parts * conv.weights() {
+            partial.resize(parts * conv.weights(), 0.0);
+        }
+        let partial = &mut partial[..parts * conv.weights()];
         // Where there are few parts, the channels of the output are shared out as well.
         let shares = if parts * conv.group < PARTS {
             (PARTS / (parts * conv.group)).min(conv.outer.div_ceil(8))
@@ -78,6 +82,7 @@ impl WeightGrad {
                 let mine = part * pieces / parts..(part + 1) * pieces / parts;
                 let images = mine.start * images..(mine.end * images).min(count);
                 let mut out = room.take(task);
+                out.fill(0.0);
                 if lanes {
                     outer::part(&work, images, group, channels, &mut out);
                 } else {
@@ -124,8 +129,11 @@ impl Work<'_> {
         let offsets = planes.offsets(conv);
         // What is behind the last row of dy meets what is behind that of x: zeros, up to the width of a vector.
         let stride = ((self.images - 1) * planes.image + self.rows * planes.width).next_multiple_of(LANES);
-        let room = planes.room(conv.inner, 2 * LANES);
+        // The last tap of the last channel reaches so far past its plane.
+        let room = planes.room(conv.inner, planes.axes[1].reach + 2 * LANES);
         with_scratch(room, channels.len() * stride, |source, planes_out| {
+            // What is behind a plane is multiplied by zeros, which leaves no trace of it unless it is not finite.
+            source.fill(0.0);
             for first in images.clone().step_by(self.images) {
                 let count = self.images.min(images.end - first);
                 for start in (0..conv.output[0]).step_by(self.rows) {

@@ -18,7 +18,7 @@ fn read(context: &KernelContext<'_>) -> ort::Result<Conv> {
         let pair = list.get(..2).and_then(|list| list.try_into().ok());
         pair.ok_or_else(|| ort::Error::new(format!("attribute `{name}` has less than two axes")))
     };
-    let conv = Conv {
+    let mut conv = Conv {
         group: number(context, "group")?,
         inner: number(context, "inner")?,
         outer: number(context, "outer")?,
@@ -29,6 +29,12 @@ fn read(context: &KernelContext<'_>) -> ort::Result<Conv> {
         dilation: pair("dilations")?,
         before: pair("pads")?,
     };
+    for axis in 0..2 {
+        // One position is reached without a step, however wide it was to be.
+        if conv.output[axis] == 1 {
+            conv.stride[axis] = 1;
+        }
+    }
     if conv.is_supported() { Ok(conv) } else { Err(ort::Error::new("a convolution has an extent of 0")) }
 }
 
@@ -48,7 +54,7 @@ fn forward_with_bias(context: &KernelContext<'_>) -> ort::Result<BoxedKernel<'st
 
 fn convolve(context: &KernelContext<'_>, with_bias: bool) -> ort::Result<BoxedKernel<'static>> {
     let conv = read(context)?;
-    let mut forward = Forward::new(conv);
+    let forward = Forward::new(conv);
     Ok(Box::new(move |context: &ComputeContext| {
         let (x, w) = (context.input(0)?, context.input(1)?);
         let bias = if with_bias { context.input(2)? } else { None };
@@ -64,7 +70,7 @@ fn convolve(context: &KernelContext<'_>, with_bias: bool) -> ort::Result<BoxedKe
 
 fn input_grad(context: &KernelContext<'_>) -> ort::Result<BoxedKernel<'static>> {
     let conv = read(context)?;
-    let mut gradient = InputGrad::new(conv);
+    let gradient = InputGrad::new(conv);
     Ok(Box::new(move |context: &ComputeContext| {
         let (w, dy) = (context.input(0)?, context.input(1)?);
         let (w, dy) = (input(&w)?, input(&dy)?);
@@ -78,7 +84,7 @@ fn input_grad(context: &KernelContext<'_>) -> ort::Result<BoxedKernel<'static>> 
 
 fn weight_grad(context: &KernelContext<'_>) -> ort::Result<BoxedKernel<'static>> {
     let conv = read(context)?;
-    let mut gradient = WeightGrad::new(conv);
+    let gradient = WeightGrad::new(conv);
     let shape =
         [conv.group * conv.outer, conv.inner, conv.kernel[0], conv.kernel[1]].map(|extent| extent as i64);
     Ok(Box::new(move |context: &ComputeContext| {

@@ -49,8 +49,10 @@ fn inputs(graph: &Graph, value: Value, kind: &str) -> Option<[Value; 2]> {
     (node.standard() == kind).then(|| Some([node.input(0)?, node.input(1)?])).flatten()
 }
 
-/// Whether `value` is a constant of one element about this large.
+/// Whether `value` is a constant of this one element; roots are written with few digits.
 fn is_number(graph: &Graph, value: Value, wanted: f64) -> bool {
     let content = graph.content(value).and_then(|tensor| tensor.as_f32());
-    matches!(content, Some(&[number]) if (f64::from(number) - wanted).abs() < 1e-4)
+    let whole = (2.0 * wanted).fract() == 0.0;
+    let most = if whole { 0.0 } else { 1e-4 };
+    matches!(content, Some(&[number]) if (f64::from(number) - wanted).abs() <= most)
 }

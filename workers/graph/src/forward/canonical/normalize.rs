@@ -68,7 +68,9 @@ pub(super) fn layer(importer: &mut Importer, site: &Site, centre: bool) -> Resul
         return Ok(plain(importer, site, site.op.clone()));
     }
     let layout = [shape[..axis].iter().product(), shape[axis..].iter().product()];
-    if let (true, Some([scale, bias])) = (centre, affine_rows(importer, site, &shape[axis..])) {
+    if let (true, Some([scale, bias])) =
+        (centre && !layout.contains(&0), affine_rows(importer, site, &shape[axis..]))
+    {
         let flat = importer.graph.reshape(x, &layout);
         let op = Op::composite("LayerNorm").with("epsilon", Attr::Float(site.op.float("epsilon", 1e-5)));
         let column = [layout[0], 1];
