@@ -33,7 +33,7 @@
 //! - [`report`]: rows → text. Pure; the only room that names comfy-table. Must never query.
 //!
 //! Beside this crate: `workers/wire` (what scheduler and worker say), `workers/graph` (ONNX model → training
-//! graph), `workers/trainer` (the worker, the only user of `ort`), `workers/python` (what a program of the user's own
+//! graph), `workers/kernels` (what of it a processor computes with code of this project), `workers/trainer` (the worker, the only user of `ort`), `workers/python` (what a program of the user's own
 //! imports). `tests/tidy.rs` holds the arrows.
 
 pub mod answer;

@@ -48,11 +48,13 @@ const DOORS: &[(&str, &[&str])] = &[
     ("ort", &["workers/trainer"]),
     ("parquet", &["src/report", "workers/trainer"]),
     ("prost", &["src/report", "workers/graph"]),
+    ("pulp", &["workers/kernels"]),
     ("rusqlite", &["src/store"]),
     ("rusqlite_migration", &["src/store"]),
     ("rustix", &["src/process"]),
     ("serde_yaml", &["src/spec"]),
     ("sweep_graph", &["workers/trainer"]),
+    ("sweep_kernels", &["workers/trainer"]),
     ("sweep_trainer", &["src/cli"]),
     ("tokio", &["src/cli", "src/daemon", "src/executor", "src/process"]),
 ];
@@ -67,6 +69,7 @@ const PURE: &[&str] = &[
     "src/answer",
     "src/report",
     "workers/graph/src",
+    "workers/kernels/src",
 ];
 
 /// What a pure room must not name.

@@ -57,14 +57,16 @@ pub(super) async fn complete(
             let mut measured = Vec::new();
             for division in candidates {
                 let job = plan::base_job(model, division.threads, facts.device);
-                let timed = Timed { what: "measuring how many workers train most quickly", whole: false };
+                let what =
+                    format!("measuring how quickly {} train", words(division.workers, division.threads));
+                let timed = Timed { what: &what, whole: false };
                 let paced = measure::measure_pace(global, &job, (spec, text, file), division, timed).await?;
                 let rate = f64::from(division.workers) / paced.step_seconds();
                 measured.push((division.workers, division.threads, rate));
             }
             let best = best(&measured);
             if global.output_mode == OutputMode::Cli {
-                say(&format!("{} in all; taking the first", described(&measured, best)));
+                say(&described(&measured, best));
             }
             kept.division = Some(Divided { workers: best.workers, threads: best.threads, measured });
             measure::keep(global, &key, &kept);
@@ -100,19 +102,18 @@ fn best(measured: &[(u32, u32, f64)]) -> CpuSlots {
     slots(workers, threads)
 }
 
-/// What was measured, the best first.
+/// What was measured, and what is taken.
 fn described(measured: &[(u32, u32, f64)], best: CpuSlots) -> String {
-    let mut sorted: Vec<_> = measured.iter().collect();
-    sorted.sort_by_key(|(workers, threads, _)| slots(*workers, *threads) != best);
-    let words = |(workers, threads, rate): &&(u32, u32, f64)| {
-        let plural = |count: u32| if count == 1 { "" } else { "s" };
-        let (s, t) = (plural(*workers), plural(*threads));
-        format!(
-            "{workers} worker{s} of {threads} thread{t} train{} {rate:.1} steps a second",
-            if s.is_empty() { "s" } else { "" }
-        )
-    };
-    sorted.iter().map(words).collect::<Vec<_>>().join(", ")
+    let all: Vec<_> = measured
+        .iter()
+        .map(|(workers, threads, rate)| format!("{} {rate:.1}", words(*workers, *threads)))
+        .collect();
+    format!("steps a second in all: {}; taking {}", all.join(", "), words(best.workers, best.threads))
+}
+
+fn words(workers: u32, threads: u32) -> String {
+    let count = |number: u32, name: &str| format!("{number} {name}{}", if number == 1 { "" } else { "s" });
+    format!("{} of {}", count(workers, "worker"), count(threads, "thread"))
 }
 
 /// How the newest sweep of this job was divided.
@@ -148,7 +149,7 @@ mod tests {
         let measured = [(2, 1, 10.0), (1, 2, 12.0)];
         assert_eq!(
             described(&measured, best(&measured)),
-            "1 worker of 2 threads trains 12.0 steps a second, 2 workers of 1 thread train 10.0 steps a second"
+            "steps a second in all: 2 workers of 1 thread 10.0, 1 worker of 2 threads 12.0; taking 1 worker of 2 threads"
         );
     }
 }

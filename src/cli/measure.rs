@@ -132,13 +132,13 @@ async fn measure_curvature(
 
 /// What is timed, and what is said meanwhile.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Timed {
-    pub(super) what: &'static str,
+pub(super) struct Timed<'a> {
+    pub(super) what: &'a str,
     /// Whether all else of a trial is timed besides steps.
     pub(super) whole: bool,
 }
 
-const PACE: Timed = Timed {
+const PACE: Timed<'static> = Timed {
     what: "measuring the time of a step and all else of a trial: some seconds, 90 at most unless steps are slow",
     whole: true,
 };
@@ -149,7 +149,7 @@ pub(super) async fn measure_pace(
     job: &Job,
     (spec, text, file): (&Spec, &str, &Path),
     slots: CpuSlots,
-    Timed { what, whole }: Timed,
+    Timed { what, whole }: Timed<'_>,
 ) -> Result<Paced, Failure> {
     let bar = bar(what, global);
     let load = Machine::load();
@@ -158,7 +158,7 @@ pub(super) async fn measure_pace(
     let scratch = Scratch::new(&global.home);
     let mut all = tokio::task::JoinSet::new();
     for (worker, limits) in limits(global, spec, slots).into_iter().enumerate() {
-        let (command, job, bar) = (command.clone(), job.clone(), bar.clone());
+        let (command, job, bar, what) = (command.clone(), job.clone(), bar.clone(), what.to_owned());
         let folder = scratch.path().join(worker.to_string());
         // A worker is told a path that holds wherever it runs.
         let folder = std::path::absolute(&folder).unwrap_or(folder);

@@ -66,7 +66,8 @@ impl Line {
 pub fn batch_norm(
     pool: &dyn Pool,
     (layout, options): (Layout, Options),
-    (x, scale, bias, added): (&[f32], &[f32], &[f32], Option<&[f32]>),
+    [x, scale, bias]: [&[f32]; 3],
+    added: Option<&[f32]>,
     y: &mut [f32],
     (mean, var): (&mut [f32], &mut [f32]),
 ) {

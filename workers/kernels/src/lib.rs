@@ -2,6 +2,12 @@
 //! over slices, in the layout of ONNX (batch, channels, height, width). Whoever calls them brings the threads ([`Pool`]).
 //! Every result is the same for any number of threads. Nothing here knows ONNX Runtime, graphs or files.
 
+#![expect(
+    clippy::needless_range_loop,
+    clippy::manual_map,
+    reason = "what closures and iterators do not inline is compiled for any processor, not for the one at hand"
+)]
+
 mod batch_norm;
 mod conv;
 mod elementwise;

@@ -167,7 +167,7 @@ fn batch_norm_with_and_without_a_relu() {
         let forward = |relu, added: Option<&[f32]>| {
             let (mut y, mut mean, mut var) = (vec![0.0; count], vec![0.0; 5], vec![0.0; 5]);
             let options = Options { epsilon: 1e-5, relu };
-            batch_norm(&Alone, (layout, options), (&x, &scale, &bias, added), &mut y, (&mut mean, &mut var));
+            batch_norm(&Alone, (layout, options), [&x, &scale, &bias], added, &mut y, (&mut mean, &mut var));
             (y, mean, var)
         };
         let (plain, mean, var) = forward(false, None);
@@ -220,7 +220,7 @@ fn a_nan_is_not_lost_in_a_relu() {
     x[3] = f32::NAN;
     let (mut y, mut mean, mut var) = (vec![0.0; 40], [0.0], [0.0]);
     let options = Options { epsilon: 1e-5, relu: true };
-    batch_norm(&Alone, (layout, options), (&x, &[1.0], &[0.0], None), &mut y, (&mut mean, &mut var));
+    batch_norm(&Alone, (layout, options), [&x, &[1.0], &[0.0]], None, &mut y, (&mut mean, &mut var));
     assert!(y.iter().all(|y| y.is_nan()), "{y:?}");
 }
 

@@ -9,6 +9,7 @@ mod einsum;
 mod elementwise;
 mod functions;
 mod indices;
+mod kernels;
 mod models;
 mod norms;
 mod odd;

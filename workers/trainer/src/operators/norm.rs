@@ -49,7 +49,7 @@ fn forward(context: &KernelContext<'_>, relu: bool) -> ort::Result<BoxedKernel<'
             [output(context, 0, extents)?, output(context, 1, &channels)?, output(context, 2, &channels)?];
         let statistics = (mean.try_extract_tensor_mut()?.1, var.try_extract_tensor_mut()?.1);
         let y = y.try_extract_tensor_mut()?.1;
-        batch_norm(&Threads(context), (layout, options), (x, scale, bias, added), y, statistics);
+        batch_norm(&Threads(context), (layout, options), [x, scale, bias], added, y, statistics);
         Ok(())
     }))
 }
@@ -61,10 +61,10 @@ fn backward(context: &KernelContext<'_>, relu: bool) -> ort::Result<BoxedKernel<
         let values: Vec<Option<ValueRef<'_>>> =
             (0..count).map(|slot| context.input(slot)).collect::<ort::Result<_>>()?;
         let inputs: Vec<&[f32]> = values.iter().map(input).collect::<ort::Result<_>>()?;
-        let inputs: [&[f32]; 6] = match inputs.as_slice() {
+        let inputs: [&[f32]; 6] = match *inputs.as_slice() {
             // Without a ReLU the bias has no part in it.
-            &[dy, x, scale, mean, var] => [dy, x, scale, scale, mean, var],
-            &[dy, x, scale, bias, mean, var] => [dy, x, scale, bias, mean, var],
+            [dy, x, scale, mean, var] => [dy, x, scale, scale, mean, var],
+            [dy, x, scale, bias, mean, var] => [dy, x, scale, bias, mean, var],
             _ => return Err(ort::Error::new("it takes five inputs, or six")),
         };
         let extents = shape(&values[1])?;
