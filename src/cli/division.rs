@@ -46,7 +46,8 @@ pub(super) async fn complete(
     if plan.trials.iter().map(|trial| trial.steps).sum::<u64>() < LEAST_STEPS {
         return Ok(false);
     }
-    let key = plan::measured_key(&plan::base_job(model, 0, facts.device), facts, 0);
+    // A home may move to a machine with other cores.
+    let key = plan::measured_key(&plan::base_job(model, 0, facts.device), facts, cores());
     let mut kept = calibration::read(&global.home, &key);
     let found = if again { None } else { known(&global.home, &key)? };
     let kept_division = kept.division.as_ref().filter(|_| !again);

@@ -18,6 +18,16 @@ pub use weight::WeightGrad;
 /// Elements of planes that one piece of work has, so that they stay in the second-level cache.
 const PLANES: usize = 1 << 16;
 
+/// A weight's gradient at work.
+struct Work<'a> {
+    conv: &'a Conv,
+    /// Images, or rows of the output of one image, that are taken together.
+    images: usize,
+    rows: usize,
+    x: &'a [f32],
+    dy: &'a [f32],
+}
+
 /// How many rows at a time, of `rows`, where each takes so many elements and so many come on top.
 fn band(rows: usize, row: usize, extra: usize) -> usize {
     (PLANES / row.max(1)).saturating_sub(extra).clamp(rows.min(4), rows)

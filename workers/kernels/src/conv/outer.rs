@@ -6,9 +6,8 @@ use std::ops::Range;
 use pulp::Arch;
 
 use super::{
-    Conv, PLANES,
+    Conv, PLANES, Work,
     lanes::{Grid, Outer, ROWS},
-    weight::Work,
 };
 use crate::pool::with_scratch;
 

@@ -3,7 +3,7 @@
 
 use pulp::Arch;
 
-use super::{Conv, geometry::Planes, micro::Products, outer, rows::Rows};
+use super::{Conv, Work, geometry::Planes, micro::Products, outer, rows::Rows};
 use crate::pool::{Parts, Pool, with_scratch, with_shared};
 
 /// Elements of a plane, at which the rows that one block reads fit the first-level cache.
@@ -101,16 +101,6 @@ impl WeightGrad {
 /// Parts of `length` within each piece of `size`.
 fn split(partial: &mut [f32], size: usize, length: usize) -> Parts<'_> {
     Parts::of(partial.chunks_exact_mut(size).flat_map(|piece| piece.chunks_mut(length)))
-}
-
-/// A gradient at work.
-pub(super) struct Work<'a> {
-    pub(super) conv: &'a Conv,
-    /// Images, or rows of the output of one image, that are taken together.
-    pub(super) images: usize,
-    pub(super) rows: usize,
-    pub(super) x: &'a [f32],
-    pub(super) dy: &'a [f32],
 }
 
 impl Work<'_> {
