@@ -1,6 +1,7 @@
 //! Batches are filled on a thread of their own, ahead of the one that computes with them.
 
 use std::{
+    cell::RefCell,
     io,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
@@ -10,8 +11,12 @@ use sweep_graph::{DType, Feed};
 
 use super::array::Room;
 
-/// How many batches there are at a time: one in use, one ready, one being filled.
-const BATCHES: usize = 3;
+/// How many batches there are at least: one in use, one ready, one being filled.
+const FEWEST: usize = 3;
+/// Small ones are more, as many as this and as have so many bytes: used ones go back together, since two threads that wake
+/// each other at every step leave a busy machine's other processes next to nothing.
+const MOST: usize = 64;
+const BYTES: usize = 1 << 20;
 
 /// The values of one batch.
 #[derive(Debug)]
@@ -42,6 +47,15 @@ impl Values {
         }
     }
 
+    fn bytes(&self) -> usize {
+        match self {
+            Self::F32(values) => size_of_val(values.as_slice()),
+            Self::I64(values) => size_of_val(values.as_slice()),
+            Self::I32(values) => size_of_val(values.as_slice()),
+            Self::Bool(values) => values.len(),
+        }
+    }
+
     fn room(&mut self) -> Room<'_> {
         match self {
             Self::F32(values) => Room::F32(values),
@@ -68,6 +82,12 @@ impl Batch {
         Self { inputs: inputs.iter().map(Values::new).collect(), target: Values::new(target), valid }
     }
 
+    /// How many there are to be of such batches.
+    fn count(&self) -> usize {
+        let bytes = self.target.bytes() + self.inputs.iter().map(Values::bytes).sum::<usize>();
+        (BYTES / bytes.max(1)).clamp(FEWEST, MOST)
+    }
+
     /// The room for all inputs, for the target and for what counts.
     pub(crate) fn rooms(&mut self) -> (Vec<Room<'_>>, Room<'_>, &mut [f32]) {
         (self.inputs.iter_mut().map(Values::room).collect(), self.target.room(), &mut self.valid)
@@ -84,6 +104,9 @@ impl Batch {
 pub(crate) struct Ahead {
     filled: Receiver<io::Result<Batch>>,
     used: SyncSender<Batch>,
+    /// Used ones that wait until there are so many.
+    kept: RefCell<Vec<Batch>>,
+    together: usize,
 }
 
 impl Ahead {
@@ -95,8 +118,12 @@ impl Ahead {
         let Ok(batch) = self.filled.recv() else { return Ok(None) };
         let batch = batch?;
         let taken = take(&batch);
-        // A closed channel means that the last batch has been filled.
-        let _ = self.used.send(batch);
+        let mut kept = self.kept.borrow_mut();
+        kept.push(batch);
+        if kept.len() >= self.together {
+            // A closed channel means that the last batch has been filled.
+            kept.drain(..).for_each(|batch| _ = self.used.send(batch));
+        }
         Ok(Some(taken))
     }
 }
@@ -108,11 +135,13 @@ pub(crate) fn ahead<R>(
     mut fill: impl FnMut(u64, &mut Batch) -> io::Result<bool> + Send,
     consume: impl FnOnce(&Ahead) -> R,
 ) -> R {
-    let (filled, filled_out) = sync_channel(BATCHES);
-    let (used, used_out) = sync_channel(BATCHES);
-    for _ in 0..BATCHES {
+    let first = Batch::new(inputs, target);
+    let count = first.count();
+    let (filled, filled_out) = sync_channel(count);
+    let (used, used_out) = sync_channel(count);
+    for batch in std::iter::once(first).chain((1..count).map(|_| Batch::new(inputs, target))) {
         // There is room for all of them.
-        let _ = used.send(Batch::new(inputs, target));
+        let _ = used.send(batch);
     }
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -129,7 +158,7 @@ pub(crate) fn ahead<R>(
                 }
             }
         });
-        let ahead = Ahead { filled: filled_out, used };
+        let ahead = Ahead { filled: filled_out, used, kept: RefCell::default(), together: count / 2 };
         // Dropping it ends the thread.
         let result = consume(&ahead);
         drop(ahead);
@@ -145,7 +174,7 @@ mod tests {
     fn batches_come_in_order_and_stopping_early_ends_the_thread() {
         let feed = |dtype| Feed { name: String::new(), dtype, shape: vec![2] };
         let (inputs, target) = ([feed(DType::F32)], feed(DType::I64));
-        for (count, wanted) in [(0, 5), (1, 5), (7, 7), (7, 3)] {
+        for (count, wanted) in [(0, 5), (1, 5), (7, 7), (7, 3), (500, 500), (500, 70)] {
             let fill = |number: u64, batch: &mut Batch| {
                 let (mut inputs, _, _) = batch.rooms();
                 let Room::F32(room) = &mut inputs[0] else { panic!() };
